@@ -17,7 +17,6 @@ from typer.main import get_command
 
 from midiprism.cli.app import make_app
 from midiprism.cli.common_options import common_parameters
-from midiprism.cli.render.search_text import describe_field
 from midiprism.cli.render.track_list import json_fields
 from midiprism.search.query_fields import QUERY_FIELDS
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
@@ -190,7 +189,7 @@ def _query_fields() -> str:
     """Return the fields of queries, with their other names, what they take and what they mean."""
     rows = [
         f"| `{field.name}` | {', '.join(f'`{name}`' for name in field.aliases)} | {field.kind} | "
-        f"{_escape(describe_field(field))} |"
+        f"{_escape(field.shown_description)} |"
         for field in QUERY_FIELDS.values()
     ]
     return "\n".join(["| field | also | takes | meaning |", "|---|---|---|---|", *rows, ""])

@@ -2,11 +2,15 @@
 
 import base64
 import io
+import shlex
+from pathlib import Path
 from typing import Any
 
 import mido
 import pytest
 from starlette.testclient import TestClient
+
+from midiprism.cli import main
 
 
 def first_tracks(client: TestClient, query: str, limit: int = 20) -> list[dict[str, Any]]:
@@ -48,8 +52,18 @@ def test_a_track_has_its_facts_songs_and_command(client: TestClient) -> None:
     assert facts["notes"]["value"] == row["notes"]
     assert facts["channel"]["value"] == row["channel"]
     assert row["song_id"] in [song["song_id"] for song in track["songs"]]
-    assert row["digest"] in track["export_command"]
     assert track["file_name"].endswith(".mid")
+
+
+def test_the_export_command_exports_the_track(client: TestClient, tmp_path: Path) -> None:
+    row = first_tracks(client, "role:bass", 3)[-1]
+    data = client.get(f"/api/tracks/{row['digest']}.mid").content
+    command = client.get(f"/api/tracks/{row['digest']}").json()["export_command"]
+    words = [str(tmp_path / "tree") if word == "TREE" else word for word in shlex.split(command)]
+    assert words[0] == "midiprism"
+    assert main([*words[1:], "--quiet"]) == 0
+    (path,) = (tmp_path / "tree").rglob("*.mid")
+    assert path.read_bytes() == data
 
 
 def test_a_thumbnail_has_the_notes_in_their_order(client: TestClient) -> None:

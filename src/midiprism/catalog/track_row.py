@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from midiprism.records.fields import LinkRecord
 from midiprism.records.track_record import TrackRecord
 from midiprism.sources.file_types import source_of_song
+from midiprism.stores.types import TrackLocation
 
 
 class TrackRow(NamedTuple):
@@ -56,3 +57,11 @@ class TrackRow(NamedTuple):
     def track(self) -> TrackRecord:
         """The track itself, with the facts that its own bytes state."""
         return self.link.track
+
+    @property
+    def location(self) -> TrackLocation:
+        """The place of the track in the store."""
+        track = self.track
+        return TrackLocation(
+            track.family, track.stem, track.digest, track.digest_digits, self.shard, self.shard_row
+        )

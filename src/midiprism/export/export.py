@@ -195,11 +195,7 @@ class _ExportedTrack(NamedTuple):
 
 
 def _exported_track(row: TrackRow, path_parts: tuple[str, ...]) -> _ExportedTrack:
-    track = row.track
-    location = TrackLocation(
-        track.family, track.stem, track.digest, track.digest_digits, row.shard, row.shard_row
-    )
-    return _ExportedTrack(location, track.size, path_parts, _song_name(row))
+    return _ExportedTrack(row.location, row.track.size, path_parts, _song_name(row))
 
 
 def _sorted_by_shard(tracks: Iterable[_ExportedTrack]) -> Iterator[_ExportedTrack]:

@@ -32,3 +32,12 @@ def native_path(text: str) -> str:
 def text_of_native(name: str) -> str:
     """Return the text of a path that Python's functions returned, or that a user gave."""
     return name if NATIVE_IS_UTF8 or name.isascii() else path_text(os.fsencode(name))
+
+
+def json_path(path: bytes | str) -> dict[str, str]:
+    """Return a path for JSON: ``path`` as text, and ``path_bytes`` in hexadecimal if it is not UTF-8."""
+    data = path if isinstance(path, bytes) else path_bytes(path)
+    try:
+        return {"path": data.decode()}
+    except UnicodeDecodeError:
+        return {"path": data.decode(errors="replace"), "path_bytes": data.hex()}

@@ -89,6 +89,13 @@ class QueryField:
     first: int = 0
 
     @property
+    def shown_description(self) -> str:
+        """The description, as people count."""
+        text = "1 to 16" if self.name == "channel" else self.description
+        text = text.replace("0-based index", "number") if self.first else text
+        return text.replace("NULL", "empty")
+
+    @property
     def is_numeric(self) -> bool:
         """True if it takes numbers and ranges."""
         return self.kind in ("number", "share")

@@ -15,8 +15,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
-from midiprism.web.api import search, tracks
+from midiprism.web.counts import LibraryCounts
+from midiprism.web.file_manager import show_file
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
+from midiprism.web.live_status import LiveStatus
+from midiprism.web.openapi import openapi_document
+from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
@@ -44,11 +48,8 @@ def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
         settings: of the server.
     """
     routes = [
-        Route("/api/search", search.search),
-        Route("/api/tracks/{digest}.mid", tracks.file),
-        Route("/api/tracks/{digest}/notes", tracks.notes),
-        Route("/api/tracks/{digest}", tracks.track),
-        Route("/api/thumbnails", tracks.thumbnails),
+        Route("/api/openapi.json", _describe),
+        *api_routes(),
         *(Route(path, _page(name)) for path, name in PAGES),
         Mount("/static", StaticFiles(directory=_FOLDER / "static", check_dir=False)),
     ]
@@ -66,6 +67,9 @@ def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
     app.state.result = result
     app.state.settings = settings
     app.state.thumbnails = Thumbnails(result)
+    app.state.counts = LibraryCounts()
+    app.state.status = LiveStatus(result)
+    app.state.show_file = show_file
     app.state.templates = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=select_autoescape(default=True)
     )
@@ -86,6 +90,10 @@ def _page(name: str) -> Callable[[Request], HTMLResponse]:
         return HTMLResponse(text)
 
     return show
+
+
+def _describe(request: Request) -> JsonResponse:  # noqa: ARG001
+    return JsonResponse(openapi_document(API_ROUTES))
 
 
 async def _handle_http_error(request: Request, error: Exception) -> Response:

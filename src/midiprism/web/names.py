@@ -5,6 +5,7 @@ from urllib.parse import quote
 from midiprism.catalog.track_row import TrackRow
 from midiprism.export.path_template import PathTemplate, safe_component, song_path
 
+MIDI_TYPE = "audio/midi"
 _TRACK_TEMPLATE = PathTemplate("{song} - {track:02} {label}.mid")
 
 

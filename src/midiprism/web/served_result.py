@@ -108,6 +108,13 @@ class ServedResult:
             current = opened.live_index.current(reader)
             yield Snapshot(reader, current.index, id(current))
 
+    @contextmanager
+    def store(self) -> Iterator[TrackStore]:
+        """Hold the store of the tracks for one thread."""
+        store = self._current().store
+        with self._store_lock:  # a store of shards is for one thread
+            yield store
+
     def read(self, location: TrackLocation) -> bytes:
         """Return the bytes of a track.
 
@@ -122,12 +129,10 @@ class ServedResult:
         Raises:
             StoreError: one of them is missing, or cannot be read.
         """
-        store = self._current().store
-        order = sorted(
-            range(len(locations)), key=lambda at: (locations[at].shard or "", locations[at].row or 0)
-        )
+        places = [(location.shard or "", location.row or 0) for location in locations]
+        order = sorted(range(len(locations)), key=places.__getitem__)
         found = [b""] * len(locations)
-        with self._store_lock:  # a store of shards is for one thread
+        with self.store() as store:
             for at in order:
                 found[at] = store.read(locations[at])
         return found

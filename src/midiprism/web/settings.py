@@ -46,7 +46,8 @@ class ServerSettings:
         names = [*LOOPBACK_NAMES, self.host]
         if not self.is_local:
             names += own_names()
-        return [*dict.fromkeys(name.lower() for name in names)]
+        bracketed = [f"[{name}]" if ":" in name else name for name in names]
+        return [*dict.fromkeys(name.lower() for name in bracketed)]
 
 
 def own_names() -> list[str]:

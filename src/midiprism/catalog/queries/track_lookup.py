@@ -1,11 +1,15 @@
 """Look-ups of single songs and tracks, for pages that show one of them."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.catalog.reader import CatalogReader
+from midiprism.records.fields import SONG_FIELDS
 from midiprism.stores import TrackLocation
+
+_DIGESTS_PER_QUERY = 500
 
 
 class FoundTrack(NamedTuple):
@@ -24,25 +28,39 @@ class FoundTrack(NamedTuple):
     is_drums: bool | None
 
 
+class SongProblem(NamedTuple):
+    """Something about a song that a person should know: see ``midiprism.Problem``."""
+
+    code: str
+    message: str
+    track: int | None
+
+
+class SongPathAndName(NamedTuple):
+    """A path of a song, and the name of the song there."""
+
+    path: bytes
+    song_name: str
+
+
 class FoundSong(NamedTuple):
     """A song of the catalog.
 
     Attributes:
         song_id: its number there.
-        digest: BLAKE3 of its bytes.
-        outcome: what became of it.
-        facts: its further columns by their names; problems as a JSON text or value.
+        values: of the fields of its row, by their names.
+        problems: that it had.
+        places: paths at which it is, the smallest first; none if it is gone.
     """
 
     song_id: int
-    digest: bytes
-    outcome: str
-    facts: dict[str, Any]
+    values: dict[str, Any]
+    problems: list[SongProblem]
+    places: list[SongPathAndName]
 
 
-_SONG_FACTS = (
-    *("size", "format", "num_tracks", "duration_seconds", "lost_bytes", "problems"),
-    *("song_key", "song_key_strength", "link_count"),
+_SONG_FIELDS = tuple(
+    field for field in SONG_FIELDS if "songs" in field.tables and field.name not in ("digest", "problems")
 )
 
 
@@ -52,19 +70,19 @@ def find_tracks_by_digest(reader: CatalogReader, digests: Sequence[bytes]) -> di
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    if not digests:
-        return {}
-    marks = ", ".join("?" * len(digests))
-    statement = (
-        "SELECT t.id, t.family, t.stem, t.digest, t.digest_digits, s.name, t.shard_row, t.size, "  # noqa: S608
-        "t.is_drums FROM {tracks} t LEFT JOIN {shards} s ON s.id = t.shard_id "
-        f"WHERE t.digest IN ({marks})"
-    )
     found = {}
-    for track_id, family, stem, digest, digits, shard, row, size, drums in reader.fetch(statement, digests):
-        location = TrackLocation(family, stem, bytes(digest), digits, shard, row)
-        is_drums = None if drums is None else bool(drums)
-        found[location.digest] = FoundTrack(track_id, location, size, is_drums)
+    for start in range(0, len(digests), _DIGESTS_PER_QUERY):
+        part = digests[start : start + _DIGESTS_PER_QUERY]
+        marks = ", ".join("?" * len(part))
+        statement = (
+            "SELECT t.id, t.family, t.stem, t.digest, t.digest_digits, s.name, t.shard_row, t.size, "  # noqa: S608
+            "t.is_drums FROM {tracks} t LEFT JOIN {shards} s ON s.id = t.shard_id "
+            f"WHERE t.digest IN ({marks})"
+        )
+        for track_id, family, stem, digest, digits, shard, row, size, drums in reader.fetch(statement, part):
+            location = TrackLocation(family, stem, bytes(digest), digits, shard, row)
+            is_drums = None if drums is None else bool(drums)
+            found[location.digest] = FoundTrack(track_id, location, size, is_drums)
     return found
 
 
@@ -74,13 +92,27 @@ def find_song(reader: CatalogReader, song_id: int) -> FoundSong | None:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    statement = f"SELECT digest, outcome, {', '.join(_SONG_FACTS)} FROM {{songs}} WHERE id = ?"  # noqa: S608
+    names = [field.name for field in _SONG_FIELDS]
+    statement = f"SELECT problems, {', '.join(names)} FROM {{songs}} WHERE id = ?"  # noqa: S608
     rows = reader.fetch(statement, [song_id])
     if not rows:
         return None
-    digest, outcome, *facts = rows[0]
-    facts_by_name = dict(zip(_SONG_FACTS, facts, strict=True))
-    return FoundSong(song_id, bytes(digest or b""), outcome, facts_by_name)
+    problems, *values = rows[0]
+    places = reader.fetch(
+        "SELECT path, song_name FROM {song_paths} WHERE song_id = ? AND gone_at IS NULL", [song_id]
+    )
+    return FoundSong(
+        song_id,
+        dict(zip(names, values, strict=True)),
+        _problems(problems),
+        sorted(SongPathAndName(bytes(path), name) for path, name in places),
+    )
+
+
+def _problems(value: Any) -> list[SongProblem]:
+    """Return the problems of a song, of which SQLite has the text and PostgreSQL the value."""
+    listed = json.loads(value) if isinstance(value, str | bytes) else value
+    return [SongProblem(it["code"], it["message"], it["track"]) for it in listed or ()]
 
 
 def links_of_song(reader: CatalogReader, song_id: int) -> list[LinkKey]:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
-from midiprism.cli.render.analysis_json import analysis_to_json
 from midiprism.cli.render.terminal import make_console, print_json
 from midiprism.cli.result_location import locate
 from midiprism.errors import UsageError
@@ -39,7 +38,9 @@ def analyze(
     result = locate(out, catalog, quiet=quiet)
     report = analyze_run(result.folder, result.database, run)
     if as_json:
-        print_json(analysis_to_json(report))
+        from midiprism.advise.report.report_json import report_to_json
+
+        print_json(report_to_json(report))
         return
     sections = build_sections(report)
     if html:

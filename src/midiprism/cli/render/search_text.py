@@ -59,16 +59,9 @@ def print_fields() -> None:
     console.print(table)
 
 
-def describe_field(field: "QueryField") -> str:
-    """Return the description of a field, as people count."""
-    text = "1 to 16" if field.name == "channel" else field.description
-    text = text.replace("0-based index", "number") if field.first else text
-    return text.replace("NULL", "empty")
-
-
 def _meaning(field: "QueryField") -> str:
     also = f" (also {', '.join(field.aliases)})" if field.aliases else ""
-    return describe_field(field) + also
+    return field.shown_description + also
 
 
 def print_searches() -> None:

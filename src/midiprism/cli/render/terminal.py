@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from midiprism.cli.json_log import log_record
-from midiprism.fs.path_text import path_bytes, path_text
+from midiprism.fs.path_text import path_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,15 +101,6 @@ def format_count(name: str, count: int, meaning: str, *, one: str = "", width: i
     """
     meaning = one if one and count == 1 else meaning
     return f"  {escape_unprintable(name):<{width}} {count:>10,}  {meaning}".rstrip()
-
-
-def json_path(path: bytes | str) -> dict[str, str]:
-    """Return a path for JSON: ``path`` as text, and ``path_bytes`` in hexadecimal if it is not UTF-8."""
-    data = path if isinstance(path, bytes) else path_bytes(path)
-    try:
-        return {"path": data.decode()}
-    except UnicodeDecodeError:
-        return {"path": data.decode(errors="replace"), "path_bytes": data.hex()}
 
 
 def _text(path: bytes | str) -> str:

@@ -130,6 +130,21 @@ class SearchIndex:
                 found += link_keys(segment, links, with_shared=False)
         return found
 
+    def first_links(self, track_ids: Sequence[int]) -> dict[int, LinkKey]:
+        """Return one link of each track, by its number in the catalog; none for those without a song."""
+        wanted = np.unique(np.array(track_ids, np.int64))
+        found: dict[int, LinkKey] = {}
+        for segment in self._segments:
+            is_wanted = np.isin(segment.columns["tracks.id"], wanted)[segment.track_of_link]
+            if segment.alive is not None:
+                is_wanted = is_wanted & segment.alive
+            links = np.flatnonzero(is_wanted)
+            ids = segment.columns["tracks.id"][segment.track_of_link[links]]
+            _, firsts = np.unique(ids, return_index=True)
+            keys = link_keys(segment, links[firsts], with_shared=False)
+            found = dict(zip(ids[firsts].tolist(), keys, strict=True)) | found
+        return found
+
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks."""
         column = IndexColumn("tracks", FACTS_VERSION, False)

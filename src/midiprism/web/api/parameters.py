@@ -1,5 +1,9 @@
 """The parameters of requests."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.requests import Request
 
 from midiprism.errors import UsageError
@@ -58,3 +62,30 @@ def number_in_path(request: Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
         raise NotFoundError("There is nothing of that number.")
     return int(text)
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """Return the body of a request, a JSON object, which a middleware has read.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        content = json.loads(request.state.body or b"{}")
+    except ValueError as error:
+        raise UsageError("The body of the request must be a JSON object.") from error
+    if not isinstance(content, dict):
+        raise UsageError("The body of the request must be a JSON object.")
+    return content
+
+
+def text_value(content: Mapping[str, Any], name: str, most: int) -> str:
+    """Return a text of a JSON object.
+
+    Raises:
+        UsageError: it is missing, empty or too long.
+    """
+    value = content.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > most:
+        raise UsageError(f"{name} must be a text of 1 to {most} characters.")
+    return value

@@ -6,14 +6,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from midiprism.catalog.queries.track_lookup import SongProblem, find_song
 from midiprism.catalog.track_row import TrackRow
 from midiprism.errors import UsageError
 from midiprism.fs.path_text import path_text
+from midiprism.search.query import quote
 from midiprism.smf.track_content import TempoMap, read_track
 from midiprism.web.api.parameters import digest_in_path, parse_digest, served
 from midiprism.web.errors import NotFoundError
 from midiprism.web.json_response import JsonResponse
-from midiprism.web.names import attachment, track_file_name
+from midiprism.web.names import MIDI_TYPE, attachment, track_file_name
 from midiprism.web.notes import (
     LYRIC,
     map_to_json,
@@ -21,13 +23,13 @@ from midiprism.web.notes import (
     programs_to_json,
     words_to_json,
 )
-from midiprism.web.served_result import Snapshot
+from midiprism.web.problems import problem_text
+from midiprism.web.served_result import ServedResult, Snapshot
 from midiprism.web.track_facts import track_facts
 from midiprism.web.track_json import row_to_json
 
 MAX_THUMBNAILS = 100
 _MAX_SONGS = 100
-MIDI_TYPE = "audio/midi"
 
 
 def track(request: Request) -> JsonResponse:
@@ -37,16 +39,16 @@ def track(request: Request) -> JsonResponse:
     with result.snapshot() as snapshot:
         found = snapshot.track(digest)
         rows = rows_of_track(snapshot, found.track_id, _MAX_SONGS)
-    first = rows[0]
-    where = shlex.quote(result.folder)
+        first = rows[0]
+        song = find_song(snapshot.reader, first.song_id)
     return JsonResponse(
         {
             **row_to_json(first),
             "facts": track_facts(first),
             "songs": [_song_link(row) for row in rows],
             "similar": None,
-            "damage": [],
-            "export_command": f"midiprism export {where} TREE digest:{digest.hex()}",
+            "damage": [problem_text(it) for it in song.problems if _concerns(it, first)] if song else [],
+            "export_command": _export_command(result, first),
             "path": result.local_path(found.location),
             "download": f"/api/tracks/{digest.hex()}.mid",
             "file_name": track_file_name(first),
@@ -91,6 +93,23 @@ def thumbnails(request: Request) -> JsonResponse:
     return JsonResponse(
         {digest.hex(): text for digest, text in request.app.state.thumbnails.of(digests).items()}
     )
+
+
+def _concerns(problem: SongProblem, row: TrackRow) -> bool:
+    """Return whether a problem of a song was in a track, or in the whole song."""
+    return problem.track is None or problem.track == row.link.track_number
+
+
+def _export_command(result: ServedResult, row: TrackRow) -> str:
+    """Return the command that exports a track with the name that it has in a song."""
+    link = row.link
+    words = [f"song:={quote(row.song_name)}", f"track:{link.track_number + 1}"]
+    words += [] if link.channel is None else [f"channel:{link.channel + 1}"]
+    words += [] if link.program is None else [f"program:{link.program}"]
+    words += [] if link.drum_piece is None else [f"drum_piece:{link.drum_piece}"]
+    arguments = [result.folder, "--to", "TREE", *words]
+    options = "" if result.database is None else f" {result.database.cli_options}"
+    return f"midiprism export {shlex.join(arguments)}{options}"
 
 
 def rows_of_track(snapshot: Snapshot, track_id: int, limit: int) -> list[TrackRow]:

@@ -1,14 +1,13 @@
-"""Describe the analysis of a run as JSON."""
+"""The report on a run in JSON, as commands and pages show it."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from midiprism.advise.report.report import RunReport
+from midiprism.advise.report.report import RunReport
 
 
-def analysis_to_json(report: "RunReport") -> dict[str, Any]:
-    """Return the report for ``--json``."""
+def report_to_json(report: RunReport) -> dict[str, Any]:
+    """Return a report in JSON."""
     run, bottleneck = report.run, report.bottleneck
     return {
         "progress": {

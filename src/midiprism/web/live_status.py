@@ -1,0 +1,48 @@
+"""The status of the served result, whose contents are counted only now and then."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from midiprism.results.status import Inventory, ResultStatus, read_status
+from midiprism.web.served_result import ServedResult
+
+_COUNT_SECONDS = 5.0
+_COUNT_FACTOR = 20.0  # counting takes a twentieth of the time at most
+
+
+class LiveStatus:
+    """Reads the status of a result. Any thread may use it.
+
+    Args:
+        result: that is served.
+        clock: seconds that pass, as those of ``Inventory``.
+    """
+
+    def __init__(self, result: ServedResult, clock: Callable[[], float] = time.monotonic) -> None:
+        self._result = result
+        self._clock = clock
+        self._lock = Lock()
+        self._inventory: Inventory | None = None
+
+    def read(self, runs: int) -> ResultStatus:
+        """Return the status with the last runs; the contents may have been counted a few seconds ago.
+
+        Args:
+            runs: how many.
+
+        Raises:
+            UsageError: there is no result any more.
+            CatalogError: its catalog cannot be read.
+        """
+        with self._lock:  # one thread counts
+            known = self._inventory
+            if known is not None and self._is_old(known):
+                known = None
+            status = read_status(self._result.folder, runs, known, self._result.database)
+            self._inventory = status.inventory
+            return status
+
+    def _is_old(self, inventory: Inventory) -> bool:
+        seconds = max(_COUNT_SECONDS, _COUNT_FACTOR * inventory.count_seconds)
+        return self._clock() - inventory.counted_at > seconds
