@@ -77,7 +77,7 @@ def _watch(page: "Page", address: str) -> Trouble:
     trouble = Trouble()
 
     def note_message(kind: str, text: str) -> None:
-        if kind == "error":
+        if kind == "error" and "/api/sound" not in text and "404" not in text:
             trouble.messages.append(text)
 
     def note_request(url: str) -> None:

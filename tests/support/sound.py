@@ -86,15 +86,16 @@ def render(
 
 
 def onsets(sound: Sound) -> list[float]:
-    """Return the seconds at which sounds begin: where the level of 2 ms rises far above that of the 30 ms before."""
-    block = RATE // 500
-    levels = np.sqrt(np.mean(sound[: len(sound) // block * block].reshape(-1, block) ** 2, axis=1))
-    floor = 0.06 * float(levels.max())
+    """Return the seconds at which sounds begin: where the peak of 10 ms doubles within 30 ms."""
+    block = RATE // 1000
+    peaks = np.abs(sound[: len(sound) // block * block]).reshape(-1, block).max(axis=1)
+    held = np.array([peaks[max(0, index - 9) : index + 1].max() for index in range(len(peaks))])
+    floor = 0.05 * float(held.max())
     found: list[float] = []
-    for index, level in enumerate(levels):
-        before = float(levels[max(0, index - 15) : index].max(initial=0.0))
+    for index, level in enumerate(held):
+        before = float(held[max(0, index - 30) : index].min(initial=0.0 if not index else np.inf))
         seconds = index * block / RATE
-        if level > floor and level > 2.5 * before and (not found or seconds - found[-1] > 0.06):
+        if level > floor and level > 2 * before and (not found or seconds - found[-1] > 0.08):
             found.append(seconds)
     return found
 

@@ -77,4 +77,3 @@ def test_the_lanes_of_a_song_sound_together(page: "Page") -> None:
     for lane in range(len(LANES)):
         assert_near(onsets(render(page, "song", song, 4.4, solo=lane)), expected)
     assert_near(onsets(render(page, "song", song, 4.4)), expected)
-

@@ -48,7 +48,7 @@ def test_the_roll_draws_the_notes_and_the_facts_are_beside_it(track: "Page") -> 
 
 def test_the_cursor_follows_the_clock_of_the_sound(track: "Page") -> None:
     track.get_by_role("button", name="Play", exact=True).click()
-    track.wait_for_function("document.querySelector('.seek-input').value > 0.4")
+    track.wait_for_function("() => document.querySelector('.seek-input').value > 0.4")
     steps = track.evaluate(
         """async () => {
           const { player } = await import("/static/js/player/player.js");

@@ -1,6 +1,7 @@
 /** Parts that several pages have: heads, facts, commands, errors. */
 
 import { fill, h, iconButton, toast } from "./dom.js";
+import { count } from "./format.js";
 
 /** Return the element for a page's content, emptied. */
 export function content(...children) {
@@ -39,7 +40,12 @@ export function chips(pairs) {
 export function factList(facts) {
   return h("dl", { class: "facts" }, facts.map((fact) =>
     h("div", { class: "fact", title: fact.description ?? "" },
-      h("dt", { text: fact.label }), h("dd", { text: fact.unit && !String(fact.text).endsWith(fact.unit) ? `${fact.text} ${fact.unit}` : String(fact.text) }))));
+      h("dt", { text: fact.label }), h("dd", { text: factText(fact) }))));
+}
+
+function factText({ label, value, text, unit }) {
+  const shown = Number.isInteger(value) && value >= 10_000 ? count(value) : String(text);
+  return unit && !label.endsWith(unit) ? `${shown} ${unit}` : shown;
 }
 
 /** Return figures in a row: pairs of label and text. */

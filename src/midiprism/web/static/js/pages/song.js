@@ -2,7 +2,7 @@
 
 import { getJson } from "../api.js";
 import { h, icon } from "../dom.js";
-import { clock, count, plural } from "../format.js";
+import { clock, count, plural, splitPath } from "../format.js";
 import { chips, content, factList, head, section, setTitle, showFailure } from "../parts.js";
 import { player } from "../player/player.js";
 import { songScore } from "../player/score.js";
@@ -19,7 +19,8 @@ export async function start(id) {
   } catch (error) {
     return showFailure(error);
   }
-  setTitle(song.name);
+  const { folder, base } = splitPath(song.name);
+  setTitle(base);
   const score = songScore(id, notes);
   const holder = h("div", { class: "roll-holder" });
   holder.style.height = `${Math.min(MAX_HEIGHT, 26 + 58 * Math.max(2, score.lanes.length) + 18)}px`;
@@ -29,7 +30,7 @@ export async function start(id) {
   const save = h("a", { class: "button button-main", href: song.download, download: true }, icon("save"), "Save the song");
   const noteCount = score.lanes.reduce((sum, lane) => sum + lane.notes.start.length, 0);
   content(
-    head(song.name, null, save),
+    head(base, folder && h("span", { text: folder }), save),
     chips([["Tracks", count(score.lanes.length)], ["Notes", count(noteCount)], ["Length", clock(song.length_seconds)]]),
     holder,
     tools,
@@ -38,7 +39,7 @@ export async function start(id) {
       h("div", {}, section(song.paths.length === 1 ? "File" : `At ${plural(song.paths.length, "path")}`,
         h("ul", { class: "links" }, song.paths.map((path) => h("li", { text: path })))), damage(song))),
   );
-  player.show({ ...player.itemOfSong(song), title: song.name, score });
+  player.show({ ...player.itemOfSong(song), title: base, score });
   fillTools(tools, buildLanes(holder, score, player.transport));
   buildWords(lyrics, song.words, player.transport);
   buildWords(markers, song.markers, player.transport);

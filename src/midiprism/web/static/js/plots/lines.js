@@ -3,9 +3,9 @@
 import { h, svg } from "../dom.js";
 import { duration, oneDigit, shortCount } from "../format.js";
 
-const WIDTH = 720;
-const HEIGHT = 190;
-const LEFT = 52;
+const WIDTH = 420;
+const HEIGHT = 170;
+const LEFT = 46;
 const BOTTOM = 24;
 const TOP = 8;
 

@@ -275,17 +275,13 @@ export class Surface {
     context.textBaseline = "middle";
     context.fillStyle = color("muted");
     const { everyBar } = this.#lineSpacing();
-    context.save();
-    context.beginPath();
-    context.rect(view.gutter, 0, view.right, RULER);
-    context.clip();
-    this.timeMap.eachLine(view.from - this.timeMap.ticksPerQuarter * 8, view.to, false, everyBar, (tick, bar) => {
+    this.timeMap.eachLine(view.from, view.to, false, everyBar, (tick, bar) => {
       const x = view.offset + tick * view.pixelsPerTick;
       const text = this.timeMap.hasBeats ? String(bar) : clock(this.timeMap.toSeconds(tick));
+      if (x < view.gutter - 1) return;
       context.fillRect(Math.round(x), RULER - 7, 1, 6);
       context.fillText(text, x + 4, RULER / 2 - 1);
     });
-    context.restore();
     this.content.drawGutter(context, view);
     context.fillStyle = color("panel");
     context.fillRect(0, 0, view.gutter, RULER - 1);

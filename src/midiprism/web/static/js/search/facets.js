@@ -46,9 +46,10 @@ export class Facets extends EventTarget {
     const most = Math.max(1, ...counts.map((one) => one.count));
     const list = h("ul", { class: "facet-values" }, shown.map((one) => this.#value(facet, one, query, most)));
     if (counts.length <= shown.length && !isOpen) return list;
+    const word = isOpen ? "fewer" : `${counts.length - shown.length} more`;
     const more = h("button", {
-      type: "button", class: "text-button facet-more", text: isOpen ? "fewer" : `${counts.length - shown.length} more`,
-      "aria-expanded": String(isOpen), "aria-label": `${isOpen ? "Fewer" : "More"} values of ${facet.label}`,
+      type: "button", class: "text-button facet-more", text: word, "aria-expanded": String(isOpen),
+      "aria-label": `${word} values of ${facet.label}`,
       onclick: () => {
         this.#opened[isOpen ? "delete" : "add"](facet.name);
         const section = this.#section(facet, query);
