@@ -11,6 +11,7 @@ from midiprism.sample import generate_songs
 from midiprism.web.app import make_app
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
+from midiprism.web.soundbank.sound_bank import SoundBank
 
 ADDRESS = "http://127.0.0.1:8765"
 TOKEN = "token-of-a-test"
@@ -31,10 +32,16 @@ def split(songs: Path, out: Path, **options: Any) -> Path:
     return out
 
 
-def make_client(out: Path, *, host: str = "127.0.0.1", database: PostgresAddress | None = None) -> TestClient:
+def make_client(
+    out: Path,
+    *,
+    host: str = "127.0.0.1",
+    database: PostgresAddress | None = None,
+    bank: SoundBank | None = None,
+) -> TestClient:
     """Return a client of a server of a result, as a browser on the same machine."""
     settings = ServerSettings(host=host, token=TOKEN)
-    app = make_app(ServedResult(str(out), database), settings)
+    app = make_app(ServedResult(str(out), database), settings, bank)
     return TestClient(app, base_url=ADDRESS, client=("127.0.0.1", 50_000), follow_redirects=False)
 
 

@@ -24,6 +24,7 @@ from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
+from midiprism.web.soundbank.sound_bank import SoundBank
 from midiprism.web.thumbnails import Thumbnails
 
 _FOLDER = Path(__file__).parent
@@ -40,12 +41,13 @@ PAGES = (
 """Addresses of pages, with the names of their templates."""
 
 
-def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
+def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | None = None) -> Starlette:
     """Return the application that serves a result.
 
     Args:
         result: to serve.
         settings: of the server.
+        bank: to play with; None to let the page make the sounds.
     """
     routes = [
         Route("/api/openapi.json", _describe),
@@ -54,7 +56,10 @@ def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
         Mount("/static", StaticFiles(directory=_FOLDER / "static", check_dir=False)),
     ]
     middleware = [
-        Middleware(SecurityHeaders, policy=content_security_policy(needs_wasm=False)),
+        Middleware(
+            SecurityHeaders,
+            policy=content_security_policy(needs_wasm=bank is not None and bank.is_compressed),
+        ),
         Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
         Middleware(TokenGuard, token=settings.token, guards_reading=not settings.is_local),
         Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=3),
@@ -66,6 +71,7 @@ def make_app(result: ServedResult, settings: ServerSettings) -> Starlette:
     )
     app.state.result = result
     app.state.settings = settings
+    app.state.bank = bank
     app.state.thumbnails = Thumbnails(result)
     app.state.counts = LibraryCounts()
     app.state.status = LiveStatus(result)

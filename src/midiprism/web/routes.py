@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from midiprism.errors import UsageError
-from midiprism.web.api import collections, library, queries, runs, search, show, songs, tracks
+from midiprism.web.api import collections, library, queries, runs, search, show, songs, sound, tracks
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Handler = Callable[[Request], Response]
@@ -54,7 +54,7 @@ class ApiRoute:
 _QUERY = {"q": "query"}
 _WINDOW = {"offset": "rows to pass over", "limit": "most rows to return"}
 _DIGESTS = {"digests": "list of digests of tracks, in hex"}
-_MIDI = "audio/midi"
+_MIDI, _BYTES = "audio/midi", "application/octet-stream"
 
 API_ROUTES = (
     ApiRoute(
@@ -80,6 +80,8 @@ API_ROUTES = (
     ApiRoute("GET", "/api/songs/{song_id}.mid", songs.file, answer=_MIDI),
     ApiRoute("GET", "/api/songs/{song_id}/notes", songs.notes),
     ApiRoute("GET", "/api/songs/{song_id}", songs.song),
+    ApiRoute("GET", "/api/sound", sound.sound),
+    ApiRoute("GET", "/api/bank", sound.part, {"presets": "BANK-PROGRAM[:KEYS],..."}, answer=_BYTES),
     ApiRoute("GET", "/api/library", library.library),
     ApiRoute("GET", "/api/runs", runs.runs),
     ApiRoute("GET", "/api/runs/live", runs.live),

@@ -9,6 +9,7 @@ from midiprism.errors import MidiprismError
 from midiprism.web.app import make_app
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
+from midiprism.web.soundbank.sound_bank import SoundBank
 
 
 class AddressError(MidiprismError):
@@ -27,19 +28,25 @@ class AddressError(MidiprismError):
         self.reason = reason
 
 
-def serve(result: ServedResult, settings: ServerSettings, on_start: Callable[[str], None]) -> None:
+def serve(
+    result: ServedResult,
+    settings: ServerSettings,
+    bank: SoundBank | None,
+    on_start: Callable[[str], None],
+) -> None:
     """Serve a result until the process is interrupted.
 
     Args:
         result: to serve.
         settings: of the server.
+        bank: to play with; None for none.
         on_start: called with the address of the first page once requests are answered.
 
     Raises:
         AddressError: nothing can listen at the address.
     """
     listener = _listen(settings)
-    app = make_app(result, settings)
+    app = make_app(result, settings, bank)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
     on_start(page_address(settings, listener.getsockname()[1]))
     with listener:

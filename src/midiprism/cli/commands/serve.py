@@ -36,6 +36,14 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, metavar="N", help="Port to serve at; 0 for any that is free.")
     ] = _DEFAULT_PORT,
+    soundfont: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Sound bank (SF2 or SF3) to play with.  [default: one that this system has, else a small "
+            "synthesizer in the page]",
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     quiet: QuietOption = False,
 ) -> None:
@@ -47,6 +55,8 @@ def serve(
     from midiprism.web.served_result import ServedResult
     from midiprism.web.server import serve as serve_pages
     from midiprism.web.settings import ServerSettings
+    from midiprism.web.soundbank.find_bank import find_bank
+    from midiprism.web.soundbank.sound_bank import SoundBank
 
     result = locate(out, catalog, quiet=quiet)
     settings = ServerSettings(host=host, port=port)
@@ -61,4 +71,4 @@ def serve(
             webbrowser.open(address)
 
     served.check()
-    serve_pages(served, settings, announce)
+    serve_pages(served, settings, SoundBank(soundfont) if soundfont else find_bank(), announce)
