@@ -54,7 +54,7 @@ class Trouble:
 
 @contextmanager
 def open_page(
-    browser: "Browser", address: str, *, expected_errors: int = 0, **options: Any
+    browser: "Browser", address: str, *, expected_errors: int = 0, sound: str = "builtin", **options: Any
 ) -> Iterator["Page"]:
     """Yield a page of a fresh profile; at the end nothing may have gone wrong on it.
 
@@ -62,10 +62,12 @@ def open_page(
         browser: that opens it.
         address: of the server.
         expected_errors: messages that may come.
+        sound: ``builtin``, or ``auto`` for a sound bank.
         options: of the browser's context.
     """
     settings = {"viewport": {"width": 1280, "height": 800}, "base_url": address, **options}
     with browser.new_context(**settings) as context:
+        context.add_init_script(f"localStorage.setItem('midiprism.sound', '{sound}')")
         page = context.new_page()
         trouble = _watch(page, address)
         yield page
@@ -77,8 +79,12 @@ def _watch(page: "Page", address: str) -> Trouble:
     trouble = Trouble()
 
     def note_message(kind: str, text: str) -> None:
-        if kind == "error" and "/api/sound" not in text and "404" not in text:
+        if kind == "error" and not text.startswith("Failed to load resource"):
             trouble.messages.append(text)
+
+    def note_response(status: int, url: str) -> None:
+        if status >= 400:
+            trouble.messages.append(f"{status} {url}")
 
     def note_request(url: str) -> None:
         if not url.startswith((address, "data:", "blob:")):
@@ -87,5 +93,6 @@ def _watch(page: "Page", address: str) -> Trouble:
     page.on("console", lambda message: note_message(message.type, message.text))
     page.on("pageerror", lambda error: trouble.messages.append(str(error)))
     page.on("dialog", lambda dialog: (trouble.messages.append(dialog.message), dialog.dismiss()))
+    page.on("response", lambda response: note_response(response.status, response.url))
     page.on("request", lambda request: note_request(request.url))
     return trouble

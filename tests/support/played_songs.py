@@ -52,7 +52,16 @@ def _melody() -> bytes:
 
 
 def _band() -> bytes:
-    tracks = [track([(0, time_signature(4, 2)), (0, meta(MARKER, b"Verse")), (0, track_name(b"Band"))])]
+    tracks = [
+        track(
+            [
+                (0, time_signature(4, 2)),
+                (0, track_name(b"Band")),
+                (0, meta(MARKER, b"Verse")),
+                (1920, meta(MARKER, b"Chorus")),
+            ]
+        )
+    ]
     for channel, (name, program) in enumerate(LANES.items()):
         is_drums = name == "Strokes"
         number = 9 if is_drums else channel

@@ -45,7 +45,7 @@ def site(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Yield a served library of played songs and samples. It comes after the browser, without which tests skip."""
     folder = tmp_path_factory.mktemp("pages")
     songs = write_samples(write_played_songs(folder / "songs"), 60)
-    result = split(songs, folder / "result")
+    result = split(songs, folder / "result", context="full")
     with serve(result, folder) as address:
         yield Site(address, result)
 

@@ -20,7 +20,8 @@ def address_of(page: "Page", name: str) -> str:
     if name == "search":
         return "/?q=sort:notes-"
     if name in ("track", "drums"):
-        return f"/tracks/{find(page, 'song:=Band name:=' + ('Bass' if name == 'track' else 'Strokes'))['digest']}"
+        played = "Bass" if name == "track" else "Strokes"
+        return f"/tracks/{find(page, f'song:=Band name:={played}')['digest']}"
     if name == "song":
         return f"/songs/{find(page, 'song:=Band name:=Bass')['song_id']}"
     return "/runs/1" if name == "run" else f"/{name}"
@@ -45,7 +46,8 @@ def assert_fits(page: "Page") -> None:
     )
     assert beyond == []
     scrolls = page.evaluate(
-        "[...document.querySelectorAll('main, .content')].filter(it => it.scrollWidth > it.clientWidth + 1).length"
+        "[...document.querySelectorAll('main, .content')]"
+        ".filter((it) => it.scrollWidth > it.clientWidth + 1).length"
     )
     assert scrolls == 0
     smallest = page.evaluate(
@@ -84,6 +86,6 @@ def test_names_and_words_from_files_stay_text(page: "Page") -> None:
 
 
 def test_a_page_that_does_not_exist_says_so(new_page: OpenPage) -> None:
-    with new_page(expected_errors=1) as page:
+    with new_page(expected_errors=2) as page:
         page.goto("/songs/999999")
         assert "no such song" in page.get_by_role("alert").inner_text()

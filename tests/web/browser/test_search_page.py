@@ -123,7 +123,7 @@ def test_an_error_is_shown_at_its_place(new_page: OpenPage) -> None:
 
 def test_the_keyboard_does_it_all(search: "Page") -> None:
     search.keyboard.press("/")
-    search.keyboard.type("song:=Band")
+    search.keyboard.type("song:=Band notes:1..")
     search.keyboard.press("Enter")
     search.wait_for_function("() => document.querySelector('#results-count b').textContent === '3'")
     search.keyboard.press("ArrowDown")

@@ -2,6 +2,7 @@
 
 import { buildPlayerBar } from "./player/player_bar.js";
 import { player } from "./player/player.js";
+import { warmUp } from "./player/sound.js";
 import { chosenTheme, nextTheme } from "./theme.js";
 
 const LABELS = { auto: "as the system has them", light: "light", dark: "dark" };
@@ -27,3 +28,4 @@ document.addEventListener("keydown", (event) => {
 const { page, item } = document.body.dataset;
 const { start } = await import(`./pages/${page}.js`);
 await start(item);
+(window.requestIdleCallback ?? setTimeout)(() => warmUp());

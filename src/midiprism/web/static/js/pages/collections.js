@@ -5,7 +5,7 @@ import { fill, h, icon, toast } from "../dom.js";
 import { count, plural } from "../format.js";
 import { content, copyText, head, showFailure } from "../parts.js";
 import { player } from "../player/player.js";
-import { fillTrackRow, newTrackRow, rowHeight } from "../search/track_rows.js";
+import { fillTrackRow, nameOf, newTrackRow, rowHeight, showPlaying } from "../search/track_rows.js";
 import { VirtualList } from "../search/virtual_list.js";
 
 const side = h("nav", { class: "side", "aria-label": "Collections" });
@@ -17,6 +17,8 @@ export async function start() {
   await show();
 }
 
+const isPlaying = (track) => track !== null && player.isPlaying(`track ${track.digest}`);
+const markPlaying = (row, track) => showPlaying(row, nameOf(track), isPlaying(track));
 const idOfAddress = () => new URLSearchParams(location.search).get("id");
 
 function go(id) {
@@ -88,7 +90,7 @@ function showCollection(collection) {
 function buildList(holder, collection, takeOut) {
   const list = new VirtualList(holder, {
     label: `Tracks of ${collection.name}`, header: h("div", { role: "rowgroup", hidden: true }), rowHeight, newRow: newTrackRow,
-    fillRow: (row, data) => fillTrackRow(row, data, data !== null && player.isPlaying(`track ${data.digest}`)),
+    fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
     fetchPage: async (offset, limit) => collection.tracks.slice(offset, offset + limit),
   });
   list.addEventListener("open", ({ detail }) => (location.href = `/tracks/${detail.data.digest}`));
@@ -102,7 +104,7 @@ function buildList(holder, collection, takeOut) {
     await attempt(() => send("DELETE", `/api/collections/${collection.id}/tracks`, { digests: [digest] }));
     await show();
   });
-  player.addEventListener("change", () => list.refresh());
+  player.addEventListener("change", () => list.eachRow(markPlaying));
   list.reset(collection.tracks.length, collection.tracks.slice(0, 50));
 }
 

@@ -8,7 +8,7 @@ import { player } from "../player/player.js";
 import { Facets } from "../search/facets.js";
 import { QueryBox } from "../search/query_box.js";
 import { hasField, sortedBy, sortOf, withoutField } from "../search/query_text.js";
-import { COLUMNS, fillTrackRow, newTrackRow, rowHeight } from "../search/track_rows.js";
+import { COLUMNS, fillTrackRow, nameOf, newTrackRow, rowHeight, showPlaying } from "../search/track_rows.js";
 import { VirtualList } from "../search/virtual_list.js";
 
 const PREFETCH_MS = 90;
@@ -17,6 +17,8 @@ export async function start() {
   new SearchPage().open(queryOfAddress(), history.state?.selected ?? -1);
 }
 
+const isPlaying = (track) => track !== null && player.isPlaying(`track ${track.digest}`);
+const markPlaying = (row, track) => showPlaying(row, nameOf(track), isPlaying(track));
 const queryOfAddress = () => new URLSearchParams(location.search).get("q") ?? "";
 
 class SearchPage {
@@ -31,7 +33,7 @@ class SearchPage {
     this.counter = document.getElementById("results-count");
     this.list = new VirtualList(document.getElementById("results"), {
       label: "Tracks", header: this.#header(), rowHeight, newRow: newTrackRow,
-      fillRow: (row, data) => fillTrackRow(row, data, data !== null && player.isPlaying(`track ${data.digest}`)),
+      fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
       fetchPage: async (offset, limit, signal) =>
         (await getJson("/api/search", { q: this.#query, offset, limit, facets: 0 }, signal)).tracks,
     });
@@ -74,7 +76,7 @@ class SearchPage {
     this.list.addEventListener("open", ({ detail }) => (location.href = `/tracks/${detail.data.digest}`));
     this.list.addEventListener("play", ({ detail }) => player.toggle(player.itemOfRow(detail.data)));
     this.list.addEventListener("failure", ({ detail }) => this.#fail(detail));
-    player.addEventListener("change", () => this.list.refresh());
+    player.addEventListener("change", () => this.list.eachRow(markPlaying));
     addEventListener("popstate", (event) => this.open(queryOfAddress(), event.state?.selected ?? -1));
     document.addEventListener("keydown", (event) => {
       if (event.key !== "/" || event.target.closest("input, select, dialog")) return;

@@ -4,6 +4,7 @@ import { announce, fill, h, icon, iconButton } from "../dom.js";
 import { clock } from "../format.js";
 import { overviewOf } from "./overview.js";
 import { player } from "./player.js";
+import { MOST_TRANSPOSED } from "./score.js";
 import { chosenSound, currentVolume, setChosenSound, setVolume, soundOfServer } from "./sound.js";
 
 const signed = (value) => (value > 0 ? `+${value}` : String(value).replace("-", "−"));
@@ -111,7 +112,7 @@ function tempoControl(transport) {
 function transposeControl(transport) {
   const output = h("output", { text: "0" });
   const input = h("input", {
-    type: "range", min: "-24", max: "24", step: "1", value: "0",
+    type: "range", min: String(-MOST_TRANSPOSED), max: String(MOST_TRANSPOSED), step: "1", value: "0",
     oninput: () => {
       transport.transpose = Number(input.value);
       output.textContent = signed(transport.transpose);

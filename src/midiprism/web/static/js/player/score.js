@@ -12,7 +12,8 @@ export function trackScore(track, answer) {
 
 /** Return the score of a song from `/api/songs/ID/notes`. */
 export function songScore(id, answer) {
-  return makeScore(`song ${id}`, answer, answer.lanes);
+  // Tracks of words alone are no lanes.
+  return makeScore(`song ${id}`, answer, answer.lanes.filter((lane) => lane.notes.start.length > 0));
 }
 
 function makeScore(key, answer, lanes) {
@@ -77,14 +78,37 @@ export function firstAt(times, time) {
   return low;
 }
 
-/** Return the presets that a score needs, as `bank-program`, with bank 128 for drums. */
+/** Most semitones by which a listener transposes. */
+export const MOST_TRANSPOSED = 12;
+
+/**
+ * Return the presets and keys that a score needs, as the server takes them: `0-33:24.25.60-72,128-0:36`. Drums have
+ * bank 128. Other keys are wanted as far as one can transpose.
+ */
 export function presetsOf(score) {
-  const presets = new Set();
+  const keys = new Map();
   for (const lane of score.lanes) {
-    if (lane.programs.length === 0) presets.add(lane.isDrums ? "128-0" : `0-${lane.program}`);
-    for (const [, , program, bank] of lane.programs) {
-      presets.add(lane.isDrums ? `128-${program}` : `${bank ? bank >> 7 : 0}-${program}`);
+    const margin = lane.isDrums ? 0 : MOST_TRANSPOSED;
+    for (const preset of presetsOfLane(lane)) {
+      if (!keys.has(preset)) keys.set(preset, new Set());
+      for (const pitch of new Set(lane.notes.pitch)) {
+        for (let key = Math.max(0, pitch - margin); key <= Math.min(127, pitch + margin); key++) keys.get(preset).add(key);
+      }
     }
   }
-  return [...presets].sort();
+  return [...keys].sort().map(([preset, used]) => `${preset}:${rangesOf([...used].sort((one, other) => one - other))}`).join(",");
+}
+
+function presetsOfLane(lane) {
+  if (lane.programs.length === 0) return [lane.isDrums ? "128-0" : `0-${lane.program}`];
+  return new Set(lane.programs.map(([, , program, bank]) => (lane.isDrums ? `128-${program}` : `${bank ? bank >> 7 : 0}-${program}`)));
+}
+
+function rangesOf(sorted) {
+  const ranges = [];
+  for (const key of sorted) {
+    if (ranges.length && ranges.at(-1)[1] === key - 1) ranges.at(-1)[1] = key;
+    else ranges.push([key, key]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(".");
 }

@@ -67,9 +67,21 @@ export async function prefetchSound(score) {
   if (chosenSound() === "auto" && (await soundOfServer()).bank) await bankEngine(score);
 }
 
+/** Get the synthesizer for the sound bank ready, if there is a bank. */
+export async function warmUp() {
+  if (chosenSound() === "auto" && (await soundOfServer()).bank) await openedEngine();
+}
+
+function openedEngine() {
+  spessa ??= soundOfServer()
+    .then(({ bank }) => openSpessaEngine(audioContext(), bank))
+    .then(withVolume)
+    .catch(noBank);
+  return spessa;
+}
+
 async function bankEngine(score) {
-  spessa ??= openSpessaEngine(audioContext()).then(withVolume).catch(noBank);
-  const engine = await spessa;
+  const engine = await openedEngine();
   try {
     await engine?.loadBank(score);
   } catch (error) {

@@ -13,13 +13,13 @@ const ALL_SOUND_OFF = 120;
 const BEND_RANGE = 12;
 const DEFAULTS = [[7, 100], [10, 64], [11, 127], [64, 0], [1, 0]];
 
-/** Return an engine, or throw if the files of `make web` or an audio worklet are missing. */
-export async function openSpessaEngine(context) {
+/** Return an engine for the bank of `/api/sound`, or throw if the files of `make web` or an audio worklet are missing. */
+export async function openSpessaEngine(context, bank) {
   if (!context.audioWorklet) throw new Error("This page may not use an audio worklet.");
   const [{ WorkletSynthesizer }] = await Promise.all([import(BUNDLE), context.audioWorklet.addModule(PROCESSOR)]);
   const synthesizer = new WorkletSynthesizer(context, { eventsEnabled: false });
   await synthesizer.isReady;
-  return new SpessaEngine(context, synthesizer);
+  return new SpessaEngine(context, synthesizer, bank);
 }
 
 /**
@@ -27,8 +27,8 @@ export async function openSpessaEngine(context) {
  * muted until what was sent has passed, and the other one plays.
  */
 class SpessaEngine {
-  name = "Sound bank";
   #context;
+  #version;
   #synthesizer;
   #volume;
   #banks = [];
@@ -38,8 +38,10 @@ class SpessaEngine {
   #deckSize = 0;
   #usedChannels = 16;
 
-  constructor(context, synthesizer) {
+  constructor(context, synthesizer, bank) {
     this.#context = context;
+    this.#version = bank.version;
+    this.name = bank.name;
     this.#synthesizer = synthesizer;
     this.#volume = new GainNode(context, { gain: 0.8 });
     synthesizer.connect(this.#volume);
@@ -57,11 +59,11 @@ class SpessaEngine {
 
   /** Load the bank with the presets of a score. */
   async loadBank(score) {
-    const presets = presetsOf(score).join(",");
+    const presets = presetsOf(score);
     const known = this.#banks.find((bank) => bank.presets === presets);
     if (known) return known.ready;
     const bank = { presets, id: `bank ${presets}` };
-    bank.ready = getBytes("/api/bank", { presets }).then((bytes) =>
+    bank.ready = getBytes("/api/bank", { presets, version: this.#version }).then((bytes) =>
       this.#synthesizer.soundBankManager.addSoundBank(bytes, bank.id),
     );
     bank.ready.catch(() => (this.#banks = this.#banks.filter((one) => one !== bank)));

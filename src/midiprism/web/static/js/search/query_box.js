@@ -67,7 +67,8 @@ export class QueryBox extends EventTarget {
     input.addEventListener("input", () => {
       this.showError(null);
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#ask(true), TYPING_MS);
+      // A field without its value yet is no error.
+      if (!/[:,]$/u.test(this.query)) this.#timer = setTimeout(() => this.#ask(true), TYPING_MS);
       this.#complete();
     });
     input.addEventListener("keydown", (event) => this.#key(event));

@@ -61,8 +61,10 @@ export function fillTrackRow(row, track, isPlaying) {
 /** Return what a track is called. */
 export const nameOf = (track) => track.name || track.instrument || "Unnamed track";
 
-function showPlaying(row, title, isPlaying) {
-  row.classList.toggle("is-playing", isPlaying);
+/** Mark a row whose track plays. */
+export function showPlaying(row, title, isPlaying) {
+  if (row.classList.toggle("is-playing", isPlaying) === row.wasPlaying && row.playTitle === title) return;
+  Object.assign(row, { wasPlaying: isPlaying, playTitle: title });
   const button = row.querySelector(".row-play");
   button.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${title}`);
   button.querySelector("use").setAttribute("href", `/static/icons.svg#${isPlaying ? "pause" : "play"}`);

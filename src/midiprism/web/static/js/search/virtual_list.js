@@ -81,9 +81,12 @@ export class VirtualList extends EventTarget {
     return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null;
   }
 
-  /** Fill all visible rows again. */
-  refresh() {
-    for (const [index, row] of this.#rows) this.options.fillRow(row, this.dataAt(index), index);
+  /** Call a function with each visible row and its data, if they have come. */
+  eachRow(visit) {
+    for (const [index, row] of this.#rows) {
+      const data = this.dataAt(index);
+      if (data) visit(row, data);
+    }
   }
 
   get #rowHeight() {
