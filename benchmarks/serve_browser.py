@@ -1,10 +1,11 @@
-"""Measure the pages in a real browser: click to first sound, frames while a roll scrolls, and what they weigh.
+"""Measure the pages in a real browser: click to first sound, frames while a roll scrolls, what they weigh.
 
     PYTHONPATH=tests python benchmarks/serve_browser.py [--soundfont FILE] [--plays 40]
 
 The library is of sample songs, with a track of 5,000 notes added. A first sound is the first sample above 0.001
-that reaches the audio output, as a listener hears it: the output latency that the browser states is added. With
-a sound bank (`make web` first), it is measured for tracks that were not selected before, and for selected ones.
+that reaches the audio output, as a listener hears it: the latency of the output that the browser states is
+added. With a sound bank (`make web` first), it is measured for tracks that were not selected before, and for
+selected ones.
 """
 
 import argparse
@@ -76,7 +77,7 @@ async (seconds) => {
     requestAnimationFrame(frame);
   });
   const gaps = times.slice(1).map((time, at) => time - times[at]);
-  return { frames: gaps.length / ((times.at(-1) - times[0]) / 1000), longest: Math.max(...gaps), left: roll.scrollLeft };
+  return { frames: gaps.length / ((times.at(-1) - times[0]) / 1000), longest: Math.max(...gaps) };
 }
 """
 
@@ -130,8 +131,10 @@ def _measure_weight(browser: "Browser", address: str) -> None:
         page.locator(".row-name").first.wait_for()
         page.wait_for_timeout(500)
         pages = sum(size for path, size in sizes.items() if not path.startswith("/api/"))
+        total = sum(sizes.values())
         print(
-            f"first page: {len(sizes)} requests, {sum(sizes.values()) / 1e3:.0f} kB gzipped, {pages / 1e3:.0f} kB of it page and scripts"
+            f"first page: {len(sizes)} requests, {total / 1e3:.0f} kB gzipped, "
+            f"{pages / 1e3:.0f} kB of it without the data"
         )
         timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
         print(f"  loaded after {timing['loadEventEnd']:.0f} ms")
@@ -149,9 +152,8 @@ def _measure_frames(browser: "Browser", address: str) -> None:
             for _ in range(zoom):
                 page.get_by_role("button", name="Zoom out").click()
             found = page.evaluate(FRAMES, SCROLL_SECONDS)
-            print(
-                f"roll of {ROLL_NOTES:,} notes, {label}: {found['frames']:.1f} frames/s, longest {found['longest']:.0f} ms"
-            )
+            rate = f"{found['frames']:.1f} frames/s, the longest {found['longest']:.0f} ms"
+            print(f"roll of {ROLL_NOTES:,} notes, {label}: {rate}")
 
 
 def _measure_sound(
@@ -191,7 +193,8 @@ def _select_and_play(page: "Page", index: int) -> None:
 
 def _summary(times: Sequence[float]) -> str:
     ordered = sorted(times)
-    return f"{statistics.median(ordered):.0f} ms median, {ordered[int(0.95 * (len(ordered) - 1))]:.0f} ms p95, of {len(ordered)}"
+    slow = ordered[int(0.95 * (len(ordered) - 1))]
+    return f"{statistics.median(ordered):.0f} ms median, {slow:.0f} ms p95, of {len(ordered)}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
@@ -82,6 +82,10 @@ def _watch(page: "Page", address: str) -> Trouble:
         if kind == "error" and not text.startswith("Failed to load resource"):
             trouble.messages.append(text)
 
+    def note_dialog(dialog: "Dialog") -> None:
+        trouble.messages.append(dialog.message)
+        dialog.dismiss()
+
     def note_response(status: int, url: str) -> None:
         if status >= 400:
             trouble.messages.append(f"{status} {url}")
@@ -92,7 +96,7 @@ def _watch(page: "Page", address: str) -> Trouble:
 
     page.on("console", lambda message: note_message(message.type, message.text))
     page.on("pageerror", lambda error: trouble.messages.append(str(error)))
-    page.on("dialog", lambda dialog: (trouble.messages.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", note_dialog)
     page.on("response", lambda response: note_response(response.status, response.url))
     page.on("request", lambda request: note_request(request.url))
     return trouble

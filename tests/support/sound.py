@@ -49,7 +49,9 @@ async ({ kind, id, seconds, solo, actions, rate }) => {
   const rendered = (await context.startRendering()).getChannelData(0);
   const bytes = new Uint8Array(rendered.buffer);
   let text = "";
-  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  for (let at = 0; at < bytes.length; at += 32768) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  }
   return btoa(text);
 }
 """
@@ -72,7 +74,8 @@ def render(
         identifier: digest of the track, or id of the song.
         seconds: of sound.
         solo: index of the lane that is heard alone.
-        actions: of a listener: ``at`` (seconds), ``name`` (``seek``, ``rate``, ``transpose``, ``loop``), ``value``.
+        actions: of a listener: ``at`` (seconds), ``name`` (``seek``, ``rate``, ``transpose``, ``loop``), and
+            ``value``.
     """
     settings = {
         "kind": kind,

@@ -1,4 +1,4 @@
-"""The notes, tempi, meters, programs, controllers and texts of a track, in plain Python: nothing has to be compiled first.
+"""What a track plays and says, in plain Python: nothing has to be compiled first.
 
 The rules are those of ``midiprism.features``: a note that begins while its pitch still sounds on its channel
 ends the note before, and a pitch sounds until it has had as many note-offs as notes.

@@ -42,7 +42,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture(scope="session")
 def site(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Yield a served library of played songs and samples. It comes after the browser, without which tests skip."""
+    """Yield a served library of played songs and samples; without a browser, tests skip first."""
     folder = tmp_path_factory.mktemp("pages")
     songs = write_samples(write_played_songs(folder / "songs"), 60)
     result = split(songs, folder / "result", context="full")

@@ -1,4 +1,4 @@
-"""Sound is measured: what the built-in synthesizer renders has the onsets and pitches of the notes of the file."""
+"""Sound is measured: what the built-in synthesizer renders begins and sounds as the notes of the file do."""
 
 from collections.abc import Sequence
 from itertools import pairwise

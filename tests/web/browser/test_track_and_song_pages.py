@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _NOTE_PIXELS = """() => {
   const canvas = document.querySelector(".roll canvas");
-  const [red, green, blue] = getComputedStyle(document.querySelector(".play-button")).backgroundColor.match(/\\d+/g);
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const columns = new Set();
   for (let at = 0; at < data.length; at += 4) {
@@ -53,7 +52,8 @@ def test_the_cursor_follows_the_clock_of_the_sound(track: "Page") -> None:
         """async () => {
           const { player } = await import("/static/js/player/player.js");
           const { audioContext } = await import("/static/js/player/sound.js");
-          const read = () => [audioContext().currentTime - (audioContext().outputLatency || 0), player.transport.position];
+          const context = audioContext();
+          const read = () => [context.currentTime - (context.outputLatency || 0), player.transport.position];
           const before = read();
           await new Promise((done) => setTimeout(done, 500));
           const after = read();
@@ -97,7 +97,8 @@ def test_the_file_is_saved_as_it_is(track: "Page", tmp_path: Path) -> None:
     dragged = track.evaluate(
         """() => {
           const data = new DataTransfer();
-          document.querySelector("a[download]").dispatchEvent(new DragEvent("dragstart", { dataTransfer: data }));
+          const event = new DragEvent("dragstart", { dataTransfer: data });
+          document.querySelector("a[download]").dispatchEvent(event);
           return data.getData("DownloadURL");
         }"""
     )
