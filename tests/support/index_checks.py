@@ -273,6 +273,9 @@ def assert_index_equals_scan(out: Path, rng: random.Random, queries: int) -> Non
                 page = search.page(query, 2)
                 assert (page.total, page.tracks) == (search.count(query), expected[:2]), str(query)
                 assert page.total == len(expected), str(query)
+                offset = rng.randrange(len(expected) + 2)
+                window = search.page(query, 2_000, (), offset=offset).tracks
+                assert [*window] == expected[offset : offset + 2_000], str(query)
                 _check_facets(search, query, expected)
 
 

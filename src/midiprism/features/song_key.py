@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from midiprism.features.kernel.key_profiles import KEYS, LAST_NOTE_BONUS, PROFILES
+from midiprism.features.key_names import key_names
 
 
 def find_song_keys(songs: Any, weights: Any, final_onsets: Any, final_pitches: Any, count: int) -> Any:
@@ -34,3 +35,13 @@ def find_song_keys(songs: Any, weights: Any, final_onsets: Any, final_pitches: A
     keys = (correlations + bonus).argmax(axis=1)
     strengths = np.maximum(0.0, correlations[np.arange(count), keys])
     return np.where(has_key, keys, -1), np.where(has_key, strengths, 0.0)
+
+
+def named_song_keys(keys: Any, strengths: Any) -> tuple[list[str | None], list[float | None]]:
+    """Return the names of keys, and how well each fits, as the catalog has them; None for no key."""
+    names = key_names(keys.tolist())
+    rounded = [
+        None if name is None else round(strength, 4)
+        for name, strength in zip(names, strengths.tolist(), strict=True)
+    ]
+    return names, rounded

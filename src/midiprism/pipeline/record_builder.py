@@ -93,12 +93,9 @@ def _storable_name(text: str | None) -> str | None:
 
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
-FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
-"""Names of the facts of a track that are computed, in the order of its record."""
-
-_NO_TRACK_FACTS = (None,) * len(FACT_NAMES)
+_FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 _NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed)
-"""The facts of a song are computed from those of its tracks, after the run."""
+"""The facts of a song are found from those of its tracks, in the commit."""
 
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
@@ -141,14 +138,16 @@ class BatchBuilder:
         self,
         tracks: Mapping[bytes, SplitTrack],
         stored: Mapping[bytes, StoredTrack],
-        facts: Mapping[bytes, Sequence[Any]],
+        digests_with_facts: Sequence[bytes],
+        facts: Mapping[str, Sequence[Any]],
     ) -> None:
         """Add tracks.
 
         Args:
             tracks: by digest, in the order of links.
             stored: the answers of the store; tracks that it does not have are left out.
-            facts: of those tracks for which they were computed, in the order of ``FACT_NAMES``.
+            digests_with_facts: of those tracks for which facts were computed, in the order of ``tracks``.
+            facts: a column for each of their facts.
         """
         digests = list(tracks) if len(stored) == len(tracks) else [it for it in tracks if it in stored]
         split_tracks = [*map(tracks.__getitem__, digests)]
@@ -164,9 +163,15 @@ class BatchBuilder:
         columns["digest_digits"] += [track.digits for track in stored_tracks]
         for source in _TRACK_SOURCES:
             columns[source.name] += source.values(split_tracks)
-        fact_rows = [facts.get(digest, _NO_TRACK_FACTS) for digest in digests]
-        for name, values in zip(FACT_NAMES, zip(*fact_rows, strict=True), strict=False):
-            columns[name] += values
+        if facts and len(digests_with_facts) == len(digests):
+            for name in _FACT_NAMES:
+                columns[name] += facts[name]
+            return
+        places = {digest: place for place, digest in enumerate(digests_with_facts)}
+        takes = [places.get(digest, -1) for digest in digests]
+        for name in _FACT_NAMES:
+            values = [*facts.get(name, ()), None]  # which is at -1
+            columns[name] += map(values.__getitem__, takes)
 
     def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
         """Add songs whose tracks were added or rejected, with their links."""

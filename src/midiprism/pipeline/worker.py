@@ -11,7 +11,6 @@ from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.batch_reader import EMPTY_CHUNK, BatchChunk, BatchReader, ReadSongs
 from midiprism.pipeline.record_builder import (
-    FACT_NAMES,
     BatchBuilder,
     FailedSong,
     PendingSong,
@@ -281,21 +280,23 @@ class Worker:
                 self._bytes_written += size
                 self._disk_bytes += -(-size // block_size) * block_size
         times.add_storing_since(last_update)
-        self._builder.add_tracks(tracks, stored, self._facts_of_new(tracks, stored))
+        self._builder.add_tracks(tracks, stored, *self._facts_of_new(tracks, stored))
 
     def _facts_of_new(
         self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]
-    ) -> Mapping[bytes, Sequence[Any]]:
-        """Return the facts of the tracks that are new to the store; the catalog has those of others."""
+    ) -> tuple[Sequence[bytes], Mapping[str, Sequence[Any]]]:
+        """Return the digests of the tracks that are new to the store, and a column for each of their facts.
+
+        The catalog has the facts of others.
+        """
         if self._compute_facts is None:
-            return {}
+            return (), {}
         started = perf_counter_ns()
-        digests = [digest for digest, answer in stored.items() if answer.unseen]
+        digests = [digest for digest in tracks if digest in stored and stored[digest].unseen]
         new = [*map(tracks.__getitem__, digests)]
         columns = self._compute_facts([it.data for it in new], [it.own_family for it in new])
         self._times.add_splitting_since(started)
-        rows = zip(*map(columns.__getitem__, FACT_NAMES), strict=True)
-        return dict(zip(digests, rows, strict=True))
+        return digests, columns
 
     def _pack_tracks(self, tracks: Columns) -> PackedTracks:
         """Return the bytes of the tracks that the commit is to write."""

@@ -230,3 +230,6 @@ LINK_FIELDS = declared_fields(LinkRecord)
 SONG_FIELDS = declared_fields(SongRecord)
 SONG_FACT_FIELDS = tuple(field for field in SONG_FIELDS if field.computed and field.name != "facts_version")
 """Fields of songs that are computed from the facts of their tracks."""
+
+SONG_KEY_FACTS = ("facts_version", "pitch_class_weights", "final_onset_ticks", "final_pitch")
+"""Names of the facts of tracks from which the keys of songs are found."""

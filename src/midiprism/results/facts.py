@@ -19,8 +19,7 @@ from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
-from midiprism.features.key_names import key_names
-from midiprism.features.song_key import find_song_keys
+from midiprism.features.song_key import find_song_keys, named_song_keys
 from midiprism.results.compaction import Compactor
 from midiprism.stores import TrackStore
 from midiprism.stores.parquet.schema import ParquetTrack
@@ -231,12 +230,9 @@ def song_facts(song_ids: Sequence[int], tracks: Sequence[SongTrackFacts]) -> dic
         pitches[wanted],
         len(ids),
     )
-    names = key_names(keys.tolist())
+    names, rounded = named_song_keys(keys, strengths)
     return {
         "facts_version": [FACTS_VERSION] * len(ids),
         "song_key": names,
-        "song_key_strength": [
-            None if name is None else round(strength, 4)
-            for name, strength in zip(names, strengths.tolist(), strict=True)
-        ],
+        "song_key_strength": rounded,
     }

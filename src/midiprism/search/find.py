@@ -26,7 +26,7 @@ class SearchPage:
 
     Attributes:
         total: number of tracks that were found.
-        tracks: the first of them.
+        tracks: the wanted ones of them.
         facets: counts of all of them.
     """
 
@@ -110,13 +110,16 @@ class TrackSearch:
 
         return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
 
-    def page(self, query: Query, limit: int, facets: Sequence[str] | None = None) -> "SearchPage":
-        """Return the first tracks that a query finds, how many there are, and the counts of some fields.
+    def page(
+        self, query: Query, limit: int, facets: Sequence[str] | None = None, *, offset: int = 0
+    ) -> "SearchPage":
+        """Return some tracks that a query finds, how many there are, and the counts of some fields.
 
         Args:
             query: its terms and its order.
             limit: most tracks to return.
             facets: as for ``facets``.
+            offset: tracks to pass over, also millions.
 
         Raises:
             UsageError: there is no such field, or it cannot be counted.
@@ -126,7 +129,9 @@ class TrackSearch:
 
         matches = self._made_index().search(query)
         counts = matches.facets(DEFAULT_FACETS if facets is None else facets)
-        return SearchPage(len(matches), [*found_rows(self.reader, matches.first(limit))], counts)
+        return SearchPage(
+            len(matches), [*found_rows(self.reader, iter(matches.window(offset, limit)))], counts
+        )
 
     def missing_facts(self) -> tuple[int, int]:
         """Return the number of tracks whose facts were not computed, and that of all tracks.

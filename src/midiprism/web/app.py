@@ -15,11 +15,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
-from midiprism.web.counts import LibraryCounts
 from midiprism.web.file_manager import show_file
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
 from midiprism.web.live_status import LiveStatus
 from midiprism.web.openapi import openapi_document
+from midiprism.web.recent_searches import RecentSearches
 from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
 from midiprism.web.served_result import ServedResult
@@ -73,7 +73,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     app.state.settings = settings
     app.state.bank = bank
     app.state.thumbnails = Thumbnails(result)
-    app.state.counts = LibraryCounts()
+    app.state.searches = RecentSearches()
     app.state.status = LiveStatus(result)
     app.state.show_file = show_file
     app.state.templates = Environment(

@@ -75,11 +75,6 @@ class ServedResult:
         self._store_lock = Lock()
         self._opened: _OpenedResult | None = None
 
-    def check(self) -> None:
-        """Raise UsageError or CatalogError if there is no result to serve."""
-        with self.snapshot():
-            pass
-
     @property
     def folder(self) -> str:
         """The folder of the result, also after it was relocated."""

@@ -4,8 +4,10 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.applications import Starlette
 
 from midiprism.errors import MidiprismError
+from midiprism.search.query import Query
 from midiprism.web.app import make_app
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
@@ -44,13 +46,22 @@ def serve(
 
     Raises:
         AddressError: nothing can listen at the address.
+        UsageError: there is no result.
+        CatalogError: its catalog cannot be read.
     """
     listener = _listen(settings)
     app = make_app(result, settings, bank)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+    _warm_up(app)
     on_start(page_address(settings, listener.getsockname()[1]))
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _warm_up(app: Starlette) -> None:
+    """Work out what the first page shows, before anybody waits for it."""
+    with app.state.result.snapshot() as snapshot:
+        app.state.searches.facets(snapshot, Query())
 
 
 def page_address(settings: ServerSettings, port: int) -> str:

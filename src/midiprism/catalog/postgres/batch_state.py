@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.catalog.commit_hook import CommitHook
+from midiprism.catalog.song_facts import SongFacts
 from midiprism.records.batches import Columns
 
 
@@ -51,9 +52,11 @@ class PostgresTransaction:
         run_id: of the run that commits.
         now: UTC, ISO 8601.
         hooks: take part in each commit.
+        song_facts: computes the facts of songs.
     """
 
     schema: str
     run_id: int
     now: str
-    hooks: Sequence[CommitHook] = ()
+    hooks: Sequence[CommitHook]
+    song_facts: SongFacts

@@ -24,6 +24,7 @@ from midiprism.catalog.postgres.commit import BatchCommit
 from midiprism.catalog.postgres.server import ServerRetry, connect, driver_connection, reopen_if_broken
 from midiprism.catalog.queries.run_samples import count_connections
 from midiprism.catalog.schema import MAX_INDEXED_PATH_BYTES, PATH_START_SQL, properties, runs, song_paths
+from midiprism.catalog.song_facts import SongFacts
 from midiprism.catalog.types import UpToDate
 from midiprism.errors import CatalogError
 from midiprism.records.batches import BatchRecord
@@ -65,6 +66,7 @@ class PostgresCatalog(Catalog):
         self._hooks = tuple(hooks)
         self._lease_seconds = lease_seconds
         self._server_retry = server_retry or ServerRetry(address)
+        self._song_facts = SongFacts(self._select_by_keys)
 
     @classmethod
     def open(
@@ -294,7 +296,7 @@ class PostgresCatalog(Catalog):
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
     ) -> list[CommitResult]:
-        transaction = PostgresTransaction(self.address.schema, run_id, now, self._hooks)
+        transaction = PostgresTransaction(self.address.schema, run_id, now, self._hooks, self._song_facts)
 
         def work() -> list[CommitResult]:
             with removing_on_error(shard_sink):

@@ -52,6 +52,7 @@ class BatchCommit:
         self._run_id = transaction.run_id
         self._hooks = transaction.hooks
         self._now = transaction.now
+        self._song_facts = transaction.song_facts
         self._batch = batch
         self._shard_sink = shard_sink
 
@@ -65,8 +66,8 @@ class BatchCommit:
             if not lease_queries.release(self._connection, lease, self._batch.songs["path"]):
                 return CommitResult(discarded=True)
         result = self._run_hooks() if self._hooks else CommitResult()
-        batch = self._batch
         recorded_tracks = self._insert_tracks(result)
+        batch = self._batch = self._song_facts.completed(self._batch)
         recorded = self._record_songs(result)
         if recorded.replaced:
             if self._shard_sink is not None:

@@ -84,8 +84,14 @@ class FactIndex:
                 tracks.c.final_onset_ticks,
                 tracks.c.final_pitch,
             )
-            .select_from(links.join(tracks, tracks.c.id == links.c.track_id))
-            .where(links.c.song_id.between(first_id, last_id), tracks.c.pitch_class_weights.is_not(None))
+            .select_from(
+                songs.join(links, links.c.song_id == songs.c.id).join(tracks, tracks.c.id == links.c.track_id)
+            )
+            .where(
+                songs.c.id.between(first_id, last_id),
+                self._lacks_facts(songs),
+                tracks.c.pitch_class_weights.is_not(None),
+            )
         )
         return [SongTrackFacts(*row) for row in self._catalog.fetch_all(query)]
 

@@ -23,6 +23,7 @@ from midiprism.catalog.schema import (
     songs,
     tracks,
 )
+from midiprism.catalog.song_facts import SongFacts
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
 from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
 from midiprism.catalog.types import KnownSong
@@ -48,6 +49,7 @@ class SqliteCatalog(Catalog):
         self._hooks = tuple(hooks)
         self._last_ids: dict[str, int] = {}
         self._prepared: PreparedCommit | None = None
+        self._song_facts = SongFacts(self._select_by_keys)
 
     def begin_run(self, settings: Mapping[str, Any], now: str) -> int:
         def work() -> int:
@@ -216,7 +218,8 @@ class SqliteCatalog(Catalog):
     def _insert_batch(
         self, prepared: PreparedCommit, batch: PreparedBatch, song_shards: Mapping[int, int], now: str
     ) -> None:
-        record, result, run_id = batch.record, batch.commit_result, prepared.run_id
+        batch.record = record = self._song_facts.completed(batch.record)
+        result, run_id = batch.commit_result, prepared.run_id
         self._replace_songs(prepared, batch, song_shards)
         new_ids = batch.ids_of(batch.new_songs)
         columns = rows.song_table_columns(new_ids, record, batch.new_songs)

@@ -70,5 +70,4 @@ def serve(
 
             webbrowser.open(address)
 
-    served.check()
     serve_pages(served, settings, SoundBank(soundfont) if soundfont else find_bank(), announce)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midiprism.errors import UsageError
-from midiprism.search.index.index_columns import IndexColumn, find_column
+from midiprism.search.index.index_columns import IndexColumn, Level, find_column
 from midiprism.search.index.segment import IntArray, NumberColumn, Segment
 from midiprism.search.query import Range
 from midiprism.search.query_fields import QUERY_FIELDS, find_field, nearest_name
@@ -55,6 +55,28 @@ class Facet:
     counts: tuple[FacetCount, ...]
 
 
+class _Found:
+    """Links that were found in a segment.
+
+    Args:
+        segment: that has them.
+        links: their rows; None for all of them.
+    """
+
+    def __init__(self, segment: Segment, links: IntArray | None) -> None:
+        self.segment = segment
+        self.links = links
+        self._rows: dict[Level, IntArray] = {}
+
+    def rows(self, level: Level) -> IntArray:
+        """Return the rows of the links' songs or tracks, which several facets count."""
+        found = self._rows.get(level)
+        if found is None:
+            links = np.arange(self.segment.link_count) if self.links is None else self.links
+            found = self._rows[level] = self.segment.rows_at(links, level)
+        return found
+
+
 def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray | None]]) -> tuple[Facet, ...]:
     """Return the counts of some fields.
 
@@ -65,10 +87,11 @@ def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray |
     Raises:
         UsageError: there is no such field, or it has too many values to be counted.
     """
-    return tuple(_count(name, found) for name in names)
+    parts = [_Found(segment, links) for segment, links in found]
+    return tuple(_count(name, parts) for name in names)
 
 
-def _count(name: str, found: Sequence[tuple[Segment, IntArray | None]]) -> Facet:
+def _count(name: str, found: Sequence[_Found]) -> Facet:
     shown, column = _facet_column(name)
     if column.is_text:
         return Facet(shown, False, _text_counts(column, found))
@@ -90,13 +113,11 @@ def _facet_column(name: str) -> tuple[str, IndexColumn]:
     return field.name, find_column(field, field.field_names[0])
 
 
-def _text_counts(
-    column: IndexColumn, found: Sequence[tuple[Segment, IntArray | None]]
-) -> tuple[FacetCount, ...]:
+def _text_counts(column: IndexColumn, found: Sequence[_Found]) -> tuple[FacetCount, ...]:
     totals: dict[str | None, int] = {}
-    for segment, links in found:
-        texts = segment.text(column)
-        counts = _code_counts(segment, column, links, texts.codes, len(texts.folded))
+    for part in found:
+        texts = part.segment.text(column)
+        counts = _code_counts(part, column, texts.codes, len(texts.folded))
         for code in np.flatnonzero(counts).tolist():
             text = texts.texts[code - 1] if code else None
             totals[text] = totals.get(text, 0) + int(counts[code])
@@ -104,13 +125,10 @@ def _text_counts(
     return tuple(FacetCount(text, None, count) for text, count in ordered)
 
 
-def _number_counts(
-    column: IndexColumn, found: Sequence[tuple[Segment, IntArray | None]]
-) -> tuple[FacetCount, ...]:
+def _number_counts(column: IndexColumn, found: Sequence[_Found]) -> tuple[FacetCount, ...]:
     totals: dict[float | None, int] = {}
-    for segment, links in found:
-        numbers = segment.number(column)
-        values, counts = _distinct_counts(segment, column, links, numbers)
+    for part in found:
+        values, counts = _distinct_counts(part, column, part.segment.number(column))
         for value, count in zip(values, counts, strict=True):
             totals[value] = totals.get(value, 0) + count
     ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0] is None, item[0] or 0))
@@ -118,13 +136,12 @@ def _number_counts(
 
 
 def _distinct_counts(
-    segment: Segment, column: IndexColumn, links: IntArray | None, numbers: NumberColumn
+    part: _Found, column: IndexColumn, numbers: NumberColumn
 ) -> tuple[list[float | None], list[int]]:
     if numbers.values is None:
-        rows = segment.rows_at(_all_or(segment, links), column.level)
-        values, found = np.unique(numbers.codes[rows], return_counts=True)
+        values, found = np.unique(numbers.codes[part.rows(column.level)], return_counts=True)
         return [None if np.isnan(value) else float(value) for value in values], found.tolist()
-    counts = _code_counts(segment, column, links, numbers.codes, len(numbers.values))
+    counts = _code_counts(part, column, numbers.codes, len(numbers.values))
     codes = np.flatnonzero(counts)
     shown = [None if code == 0 else float(numbers.values[code - 1]) for code in codes.tolist()]
     return shown, counts[codes].tolist()
@@ -134,12 +151,12 @@ def _range_counts(
     column: IndexColumn,
     edges: Sequence[float],
     lows: Sequence[float],
-    found: Sequence[tuple[Segment, IntArray | None]],
+    found: Sequence[_Found],
 ) -> tuple[FacetCount, ...]:
     totals = np.zeros(len(edges) + 2, np.int64)  # below the first, the ranges, without a value
-    for segment, links in found:
-        bins = segment.bins(column, lows)
-        totals += _code_counts(segment, column, links, bins, len(edges) + 1)
+    for part in found:
+        bins = part.segment.bins(column, lows)
+        totals += _code_counts(part, column, bins, len(edges) + 1)
     starts: list[float | None] = [None, *map(float, edges), None]
     ends: list[float | None] = [float(edges[0]), *map(float, edges[1:]), None, None]
     return tuple(
@@ -149,20 +166,14 @@ def _range_counts(
     )
 
 
-def _all_or(segment: Segment, links: IntArray | None) -> IntArray:
-    return np.arange(segment.link_count) if links is None else links
-
-
-def _code_counts(
-    segment: Segment, column: IndexColumn, links: IntArray | None, codes: np.ndarray, values: int
-) -> np.ndarray:
+def _code_counts(part: _Found, column: IndexColumn, codes: np.ndarray, values: int) -> np.ndarray:
     """Return how many links have each code."""
-    if links is None:
+    if part.links is None:
         if column.level == "links":
             return _bincount(codes, values + 1)
-        weights = segment.link_counts(column.level)
+        weights = part.segment.link_counts(column.level)
         return np.bincount(codes, weights, minlength=values + 1).astype(np.int64)
-    return _bincount(codes[segment.rows_at(links, column.level)], values + 1)
+    return _bincount(codes[part.rows(column.level)], values + 1)
 
 
 def _bincount(codes: np.ndarray, size: int) -> np.ndarray:

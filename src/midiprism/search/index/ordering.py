@@ -87,6 +87,13 @@ def _text_ranks(field: QueryField, texts: TextColumn) -> np.ndarray[Any, Any]:
     return np.array([np.nan if value is None else ranks[value] for value in values], np.float64)
 
 
+def text_places(field: QueryField, texts: TextColumn) -> list[Any]:
+    """Return what each text of a column is sorted by, as ``order_keys`` does; None for no place."""
+    if field.kind == "text":
+        return [texts.folded.text(index) for index in range(len(texts.folded))]
+    return [*map(_PLACES.get(field.kind, str), texts.texts)]
+
+
 _PLACES: Mapping[str, Callable[[str], Any]] = {"key": parse_key}
 """Sort keys of texts of some kinds; those of other kinds are sorted by their characters."""
 

@@ -6,9 +6,11 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, count_facets
+from midiprism.search.index.full_order import LinkOrder
 from midiprism.search.index.generation import Generation
 from midiprism.search.index.index_columns import FACTS_VERSION, IndexColumn
 from midiprism.search.index.matching import asks_for_shared, matching_links
@@ -38,13 +40,27 @@ class _Part(NamedTuple):
 class Matches:
     """The links that a query matches."""
 
-    def __init__(self, parts: Sequence[_Part], sort: Sequence[SortKey], *, with_shared: bool) -> None:
+    def __init__(
+        self,
+        parts: Sequence[_Part],
+        sort: Sequence[SortKey],
+        link_order: LinkOrder,
+        *,
+        with_shared: bool,
+    ) -> None:
         self._parts = parts
         self._sort = sort
+        self._link_order = link_order
+        self._order: NDArray[np.uint32] | None = None
         self._with_shared = with_shared
 
     def __len__(self) -> int:
         return sum(part.size for part in self._parts)
+
+    @property
+    def are_all(self) -> bool:
+        """True if no link is left out."""
+        return all(part.links is None for part in self._parts)
 
     def first(self, limit: int | None = None) -> Iterator[LinkKey]:
         """Yield the first of them in the order of the query; all of them without a limit."""
@@ -67,7 +83,31 @@ class Matches:
             offset: how many come before.
             limit: how many to return.
         """
-        return [*islice(self.first(offset + limit), offset, None)]
+        if offset + limit <= _FIRST_ROWS:
+            return [*islice(self.first(offset + limit), offset, None)]
+        chosen = self._full_order()[offset : offset + limit]
+        starts = np.cumsum([0, *(part.size for part in self._parts)])
+        numbers = np.searchsorted(starts, chosen, "right") - 1
+        found: list[LinkKey | None] = [None] * len(chosen)
+        for number, part in enumerate(self._parts):
+            places = np.flatnonzero(numbers == number)
+            keys = self._keys(part, part.chosen()[chosen[places] - starts[number]])
+            for place, key in zip(places.tolist(), keys, strict=True):
+                found[place] = key
+        return [key for key in found if key is not None]
+
+    def _full_order(self) -> NDArray[np.uint32]:
+        """Return the places of all links in the order of the query, which are worked out once."""
+        if self._order is None:
+            if len(self._parts) == 1:
+                (part,) = self._parts
+                links = part.chosen()
+                sorted_ones = sorted_links(part.segment, links, self._sort, None)
+                order = np.searchsorted(links, sorted_ones)
+            else:
+                order = self._link_order.sorted([part.chosen() for part in self._parts], self._sort)
+            self._order = order.astype(np.uint32)
+        return self._order
 
     def facets(self, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
         """Return the exact counts of some fields, see ``count_facets``."""
@@ -93,6 +133,7 @@ class SearchIndex:
 
     def __init__(self, generation: Generation) -> None:
         self._segments = [Segment(one.columns, one.dead_songs) for one in generation.segments]
+        self._link_order = LinkOrder(self._segments)
         self._has_shared = False
 
     def search(self, query: Query, *, count_shared: bool = False) -> Matches:
@@ -109,8 +150,8 @@ class SearchIndex:
         parts = []
         for segment in self._segments:
             mask = matching_links(segment, query)
-            parts.append(_Part(segment, None if mask is None else np.flatnonzero(mask)))
-        return Matches(parts, query.sort, with_shared=with_shared)
+            parts.append(_Part(segment, None if mask is None or mask.all() else np.flatnonzero(mask)))
+        return Matches(parts, query.sort, self._link_order, with_shared=with_shared)
 
     def links_of_track(self, track_id: int, limit: int) -> list[LinkKey]:
         """Return the first links of a track, song by song.

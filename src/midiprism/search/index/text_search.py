@@ -1,5 +1,7 @@
 """Finds the texts of a list that contain another text."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,11 @@ class TextList:
     def text(self, index: int) -> bytes:
         """Return one of the texts."""
         return bytes(self._view[int(self._starts[index]) : int(self._starts[index + 1]) - 1])
+
+    def all_bytes(self) -> list[bytes]:
+        """Return all texts as bytes."""
+        data, starts = bytes(self._view), self._starts.tolist()
+        return [data[start : stop - 1] for start, stop in pairwise(starts)]
 
     def texts(self) -> list[str]:
         """Return all texts."""

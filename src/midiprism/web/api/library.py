@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from midiprism.results.status_json import status_to_json
+from midiprism.search.query import Query
 from midiprism.web.api.parameters import served
 from midiprism.web.api.search import facet_to_json
 from midiprism.web.json_response import JsonResponse
@@ -14,7 +15,7 @@ def library(request: Request) -> JsonResponse:
     """Return the totals of the library, its failures, and its tracks by the values of some fields."""
     result, state = served(request), request.app.state
     with result.snapshot() as snapshot:
-        facets = [state.counts.facet(snapshot, name) for name in _FACETS]
+        facets = state.searches.facets(snapshot, Query(), _FACETS)
         without_facts, _ = snapshot.index.missing_facts()
     content = status_to_json(state.status.read(runs=1))
     return JsonResponse(

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from midiprism.search.complete_text import Counts, complete_text
 from midiprism.search.errors import QueryError
 from midiprism.search.parse_query import MAX_QUERY_LENGTH, parse_query
+from midiprism.search.query import Query
 from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.web.api.parameters import json_object, served, text_value, whole_number
 from midiprism.web.errors import NotFoundError
@@ -29,7 +30,7 @@ def complete(request: Request) -> JsonResponse:
     with served(request).snapshot() as snapshot:
 
         def counts_of(field: str) -> Counts:
-            facet = request.app.state.counts.facet(snapshot, field)
+            (facet,) = request.app.state.searches.facets(snapshot, Query(), [field])
             return {it.value: it.count for it in facet.counts if isinstance(it.value, str)}
 
         found = complete_text(text, at, counts_of)

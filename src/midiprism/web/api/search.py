@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from midiprism.search.index.facets import DEFAULT_FACETS, Facet, FacetCount
+from midiprism.search.index.facets import Facet, FacetCount
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
@@ -49,8 +49,9 @@ def search(request: Request) -> JsonResponse:
     with_facets = whole_number(request, "facets", 1, 1) == 1
     query = query_of(request)
     with served(request).snapshot() as snapshot:
-        matches = snapshot.index.search(query)
-        facets = matches.facets(DEFAULT_FACETS) if with_facets else ()
+        searches = request.app.state.searches
+        matches = searches.search(snapshot, query)
+        facets = searches.facets(snapshot, query) if with_facets else []
         rows = snapshot.rows(matches.window(offset, limit))
     return JsonResponse(
         {
