@@ -2,10 +2,10 @@
 
     PYTHONPATH=tests python benchmarks/serve_browser.py [--soundfont FILE] [--plays 40]
 
-The library is of sample songs, with a track of 5,000 notes added. A first sound is the first sample above 0.001
-that reaches the audio output, as a listener hears it: the latency of the output that the browser states is
-added. With a sound bank (`make web` first), it is measured for tracks that were not selected before, and for
-selected ones.
+The library is of sample songs, with a track of 5,000 notes added. A first sound is the first sample above
+0.001 that reaches the audio output, as a listener hears it: the latency of the output that the browser states
+is added. With a sound bank (`make web` first), it is measured for tracks that were not selected before, and
+for selected ones.
 """
 
 import argparse

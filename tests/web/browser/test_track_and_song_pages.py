@@ -81,10 +81,10 @@ def test_a_click_seeks_and_a_drag_loops_whole_beats(track: "Page") -> None:
     loop = track.evaluate("import('/static/js/player/player.js').then(it => it.player.transport.loop)")
     assert loop["end"] > loop["start"] > 0
     assert loop["start"] % 0.5 == pytest.approx(0, abs=1e-3)
-    assert track.locator(".roll-loop").is_visible()
+    track.locator(".roll-loop").wait_for()
     track.locator(".roll").focus()
     track.keyboard.press("Escape")
-    assert track.locator(".roll-loop").is_hidden()
+    track.locator(".roll-loop").wait_for(state="hidden")
 
 
 def test_the_file_is_saved_as_it_is(track: "Page", tmp_path: Path) -> None:
