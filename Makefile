@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-advice format clean
+.PHONY: help split web test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -52,6 +52,9 @@ split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (
 		fi; \
 	fi; \
 	$(RUN) -m midiprism split --out "$$OUT" -- "$$SRC"
+
+web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serve`, with Node
+	cd scripts/web && npm ci --silent && npm run --silent build
 
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
 	@echo 'Compiling the kernels, unless they are in the cache.'
