@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.melodies import QUARTER, Note, make_melody, midi_song, ornamented, transposed
+from support.melodies import QUARTER, Melody, Note, make_melody, midi_song, ornamented, transposed
 from support.similar_results import split_melodies
 
 Run = Callable[..., tuple[int, str, str]]
@@ -17,7 +17,7 @@ ODE = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 62]
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     ode = [Note(at * QUARTER, 400, pitch + 2) for at, pitch in enumerate(ODE)]
-    songs = {
+    songs: dict[str, list[Melody]] = {
         "first": [FIRST],
         "first in E": [transposed(FIRST, 4)],
         "ode \x1b[31m": [ode],

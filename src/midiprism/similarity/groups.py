@@ -43,11 +43,11 @@ MIN_SONG_PHRASES = 24
 """Songs are joined by tracks with at least so many different phrases."""
 
 MAX_SONGS = 50
-"""What more songs share is boilerplate, and joins none of them."""
+"""Boilerplate is shared by more songs, and joins none of them."""
 
 
 class _State(NamedTuple):
-    """What a grouping records of itself.
+    """The record that a grouping keeps of itself.
 
     Attributes:
         last_id: the highest id of a track that was grouped.

@@ -7,7 +7,7 @@ DEFAULT_THRESHOLD = 0.15
 """Least score of two tracks that are linked: see ``grouping.Comparison``."""
 
 Rule = Literal["notes", "exact", "rhythm"]
-"""What of an example has to agree: notes, of which some may differ, all intervals, or the rhythm alone."""
+"""The part of an example that has to agree: notes, of which some may differ, all intervals, or the rhythm."""
 
 
 class FoundTrack(NamedTuple):

@@ -15,7 +15,7 @@ from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point
 from midiprism.smf.kernel.row_types import row_type
 
 BY_NOTES, BY_INTERVALS, BY_RHYTHM = range(3)
-"""What has to agree: intervals, and rhythm as a bonus; all intervals exactly; or the rhythm alone."""
+"""The rules of agreement: intervals, with rhythm as a bonus; all intervals exactly; or the rhythm alone."""
 
 RIGHT = 2
 RHYTHM_BONUS = 1

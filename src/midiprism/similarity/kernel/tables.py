@@ -70,7 +70,7 @@ NO_PHRASE = -1
 ORDER_ROW = row_type(
     *PHRASE_TABLE, ("masks", np.int64, MAX_GROUPS * ORDER_WORDS), ("row", np.int64, ORDER_WORDS)
 )
-"""Where each phrase of a line occurs in it, as bits, and the row of the comparison."""
+"""The places of each phrase of a line, as bits, and the row of the comparison."""
 
 
 def new_line() -> Any:
