@@ -17,7 +17,7 @@ from midiprism.similarity.types import DEFAULT_THRESHOLD
 MIN_PHRASES = 12
 """A track with fewer different phrases is too short, or too repetitive, to be in a group."""
 
-_STEPS = (1, 5)
+_STEPS = (21, 27)
 """A band has the values of a signature at this distance from each other."""
 
 _EQUAL_SHIFT = 32
