@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-advice format clean
+.PHONY: help split serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-serve bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -52,6 +52,10 @@ split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (
 		fi; \
 	fi; \
 	$(RUN) -m midiprism split --out "$$OUT" -- "$$SRC"
+
+serve: $(STAMP)-web ## Open a page that shows and plays OUT= (or split), which is made from SRC= if it is not there
+	@[ -d "$$OUT" ] || $(MAKE) --no-print-directory split
+	$(RUN) -m midiprism serve "$$OUT"
 
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
 	@echo 'Compiling the kernels, unless they are in the cache.'
@@ -111,6 +115,9 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
 
+bench-serve: $(STAMP)-web ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=
+	$(RUN) benchmarks/serve_speed.py --work "$$WORK" --songs $(SONGS)
+
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=
 	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py
 	PYTHONPATH=tests $(RUN) benchmarks/advice_story.py
@@ -127,6 +134,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-$(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
+$(STAMP)-web $(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@
