@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-serve bench-advice format clean
+.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-serve bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -56,6 +56,9 @@ split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (
 serve: $(STAMP)-web ## Open a page that shows and plays OUT= (or split), which is made from SRC= if it is not there
 	@[ -d "$$OUT" ] || $(MAKE) --no-print-directory split
 	$(RUN) -m midiprism serve "$$OUT"
+
+web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serve`, with Node
+	cd scripts/web && npm ci --silent && npm run --silent build
 
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
 	@echo 'Compiling the kernels, unless they are in the cache.'

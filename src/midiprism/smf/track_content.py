@@ -1,4 +1,4 @@
-"""The notes, tempi, meters, programs and texts of a track, in plain Python: nothing has to be compiled first.
+"""What a track plays and says, in plain Python: nothing has to be compiled first.
 
 The rules are those of ``midiprism.features``: a note that begins while its pitch still sounds on its channel
 ends the note before, and a pitch sounds until it has had as many note-offs as notes.
@@ -20,6 +20,13 @@ _MAX_DENOMINATOR_POWER = 7
 _MAX_TEXT_KIND = 0x0F
 _Row = TypeVar("_Row", tuple[int, int], tuple[int, int, int])
 _BANK_HIGH, _BANK_LOW, _ALL_SOUND_OFF, _ALL_NOTES_OFF = 0, 32, 120, 123
+_HEARD_CONTROLS = frozenset((1, 7, 10, 11, 64))
+_DATA_HIGH, _DATA_LOW, _PARAMETER_LOW, _PARAMETER_HIGH = 6, 38, 100, 101
+_BEND_RANGE = 0  # number of the registered parameter
+_DEFAULT_BEND_CENTS = 200
+
+BEND_CENTS = 128
+"""Stands for the pitch wheel among controllers, which have the numbers 0 to 127."""
 
 
 Note = tuple[int, int, int, int, int]
@@ -33,6 +40,15 @@ class ProgramChange(NamedTuple):
     channel: int
     program: int
     bank: int
+
+
+class ControlChange(NamedTuple):
+    """A controller that changes how a synthesizer plays; ``BEND_CENTS`` is the pitch wheel, in cents."""
+
+    tick: int
+    channel: int
+    controller: int
+    value: int
 
 
 class TextAt(NamedTuple):
@@ -54,6 +70,7 @@ class TrackContent:
         tempos: ticks and microseconds per quarter note, by tick; the first is at tick 0.
         meters: ticks, numerators and denominators, by tick.
         programs: selections of sounds.
+        controls: modulation, volume, pan, expression, sustain, and bends.
         texts: meta events with text.
         end_tick: of the end of the track.
     """
@@ -64,6 +81,7 @@ class TrackContent:
     tempos: list[tuple[int, int]] = field(default_factory=list)
     meters: list[tuple[int, int, int]] = field(default_factory=list)
     programs: list[ProgramChange] = field(default_factory=list)
+    controls: list[ControlChange] = field(default_factory=list)
     texts: list[TextAt] = field(default_factory=list)
     end_tick: int = 0
 
@@ -118,6 +136,9 @@ class _Walk:
         # By channel and pitch: beginning, velocity, notes without a note-off so far.
         self._sounding: dict[int, tuple[int, int, int]] = {}
         self._banks: dict[int, int] = {}
+        # By channel: the chosen registered parameter, and the cents of a full bend.
+        self._parameters: dict[int, int] = {}
+        self._bend_cents: dict[int, int] = {}
 
     def run(self, data: bytes) -> None:
         """Read all events. Notes are read here: a call for each would double the time.
@@ -197,6 +218,10 @@ class _Walk:
             self._content.programs.append(ProgramChange(self._tick, channel, data[at], bank))
         elif status & 0xF0 == 0xB0:
             self._read_controller(channel, data[at], data[at + 1])
+        elif status & 0xF0 == 0xE0:
+            wheel = (data[at + 1] << 7 | data[at]) - 8192
+            cents = round(wheel * self._bend_cents.get(channel, _DEFAULT_BEND_CENTS) / 8192)
+            self._content.controls.append(ControlChange(self._tick, channel, BEND_CENTS, cents))
         return 1 if status & 0xE0 == 0xC0 else 2
 
     def _read_controller(self, channel: int, controller: int, value: int) -> None:
@@ -208,6 +233,22 @@ class _Walk:
         elif controller == _ALL_SOUND_OFF or controller >= _ALL_NOTES_OFF:
             for key in [key for key in self._sounding if key >> 7 == channel]:
                 self._close(key)
+        elif controller in _HEARD_CONTROLS:
+            self._content.controls.append(ControlChange(self._tick, channel, controller, value))
+        else:
+            self._read_parameter(channel, controller, value)
+
+    def _read_parameter(self, channel: int, controller: int, value: int) -> None:
+        chosen = self._parameters.get(channel, -1)
+        if controller == _PARAMETER_HIGH:
+            self._parameters[channel] = value << 7 | chosen & 0x7F
+        elif controller == _PARAMETER_LOW:
+            self._parameters[channel] = chosen & 0x3F80 | value
+        elif chosen == _BEND_RANGE and controller in (_DATA_HIGH, _DATA_LOW):
+            cents = self._bend_cents.get(channel, _DEFAULT_BEND_CENTS)
+            semitones, rest = divmod(cents, 100)
+            is_high = controller == _DATA_HIGH
+            self._bend_cents[channel] = value * 100 + rest if is_high else semitones * 100 + value
 
     def _read_system_event(self, data: bytes, at: int, status: int) -> tuple[int, bool]:
         """Return where the event ends, and whether it ends the track."""

@@ -44,6 +44,14 @@ def programs_to_json(content: TrackContent, times: TempoMap) -> list[list[float]
     ]
 
 
+def controls_to_json(content: TrackContent, times: TempoMap) -> list[list[float]]:
+    """Return controllers: seconds, channel, number, value. Number 128 is the pitch wheel, in cents."""
+    return [
+        [round(times.seconds_at(it.tick), _PLACES), it.channel, it.controller, it.value]
+        for it in content.controls
+    ]
+
+
 def map_to_json(content: TrackContent, times: TempoMap) -> dict[str, Any]:
     """Return the time of a track: its division, tempi, meters and length."""
     return {

@@ -17,6 +17,7 @@ from midiprism.web.names import MIDI_TYPE, attachment, song_file_name
 from midiprism.web.notes import (
     LYRIC,
     MARKER,
+    controls_to_json,
     map_to_json,
     notes_to_json,
     programs_to_json,
@@ -100,6 +101,7 @@ def _lane(row: TrackRow, content: TrackContent) -> dict[str, Any]:
         "is_drums": is_drums(row),
         "notes": notes_to_json(content, times),
         "programs": programs_to_json(content, times),
+        "controls": controls_to_json(content, times),
     }
 
 

@@ -18,6 +18,7 @@ from midiprism.web.json_response import JsonResponse
 from midiprism.web.names import MIDI_TYPE, attachment, track_file_name
 from midiprism.web.notes import (
     LYRIC,
+    controls_to_json,
     map_to_json,
     notes_to_json,
     programs_to_json,
@@ -66,6 +67,7 @@ def notes(request: Request) -> JsonResponse:
             **map_to_json(content, times),
             "notes": notes_to_json(content, times),
             "programs": programs_to_json(content, times),
+            "controls": controls_to_json(content, times),
             "is_drums": bool(found.is_drums),
             "words": words_to_json(content, times, LYRIC),
         }

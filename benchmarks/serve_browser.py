@@ -1,0 +1,201 @@
+"""Measure the pages in a real browser: click to first sound, frames while a roll scrolls, what they weigh.
+
+    PYTHONPATH=tests python benchmarks/serve_browser.py [--soundfont FILE] [--plays 40]
+
+The library is of sample songs, with a track of 5,000 notes added. A first sound is the first sample above
+0.001 that reaches the audio output, as a listener hears it: the latency of the output that the browser states
+is added. With a sound bank (`make web` first), it is measured for tracks that were not selected before, and
+for selected ones.
+"""
+
+import argparse
+import gzip
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common import machine_description
+from support.browser import open_browser
+from support.midi_writer import note, song, track, track_name
+from support.pages import serve
+from support.web_client import split, write_samples
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROLL_NOTES = 5_000
+ROLL_NAME = "Five thousand"
+SONGS = 60
+SCROLL_SECONDS = 5
+PREFETCH_MS = 700
+_QUERY = "/?q=-family:Text%20first_note_seconds:0..600%20notes:8.."
+
+LISTEN = """
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...rest) {
+  if (target instanceof AudioDestinationNode && !this.isTap) {
+    const tap = listenTo(target.context);
+    connect.call(this, tap);
+    tap.isTap = true;
+    connect.call(tap, target);
+  }
+  return connect.call(this, target, ...rest);
+};
+function listenTo(context) {
+  const tap = context.createScriptProcessor(256, 2, 1);
+  tap.onaudioprocess = ({ inputBuffer }) => {
+    if (!window.asked || window.heard) return;
+    if (inputBuffer.getChannelData(0).some((sample) => Math.abs(sample) > 0.001)) {
+      window.heard = performance.now() + 1000 * (context.outputLatency || 0);
+    }
+  };
+  return tap;
+}
+for (const kind of ["pointerdown", "keydown"]) {
+  addEventListener(kind, (event) => {
+    window.heard = 0;
+    window.asked = event.timeStamp;
+  }, true);
+}
+"""
+"""Listens to what reaches the output, from the moment of the last click or key."""
+
+FRAMES = """
+async (seconds) => {
+  const roll = document.querySelector(".roll");
+  const times = [];
+  const begin = performance.now();
+  await new Promise((done) => {
+    const frame = (now) => {
+      times.push(now);
+      roll.scrollLeft = ((now - begin) / 1000) * 900;
+      if (now - begin < seconds * 1000) requestAnimationFrame(frame);
+      else done();
+    };
+    requestAnimationFrame(frame);
+  });
+  const gaps = times.slice(1).map((time, at) => time - times[at]);
+  return { frames: gaps.length / ((times.at(-1) - times[0]) / 1000), longest: Math.max(...gaps) };
+}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--soundfont", help="sound bank to measure with")
+    parser.add_argument("--plays", type=int, default=40, help="tracks to play, default: 40")
+    options = parser.parse_args()
+    print(machine_description())
+    with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
+        work = Path(folder)
+        result = split(_write_songs(work / "songs"), work / "result")
+        bank = ["--soundfont", options.soundfont] if options.soundfont else []
+        with serve(result, work, *bank) as address:
+            _measure_weight(browser, address)
+            _measure_frames(browser, address)
+            _measure_sound(browser, address, "built-in synthesizer", "builtin", options.plays, _click_play)
+            if bank:
+                _measure_sound(
+                    browser, address, "sound bank, not selected", "auto", options.plays, _click_play
+                )
+                _measure_sound(
+                    browser, address, "sound bank, selected", "auto", options.plays, _select_and_play
+                )
+
+
+def _write_songs(folder: Path) -> Path:
+    write_samples(folder, SONGS)
+    pitches = [36 + (index * 7) % 60 for index in range(ROLL_NOTES)]
+    events = [it for at, pitch in enumerate(pitches) for it in note(0, pitch, at * 60, 55, 40 + at % 80)]
+    messages = [(0, track_name(ROLL_NAME.encode())), *sorted(events, key=lambda event: event[0])]
+    (folder / "roll.mid").write_bytes(song(track(messages), midi_format=0))
+    return folder
+
+
+def _measure_weight(browser: "Browser", address: str) -> None:
+    with browser.new_context(base_url=address) as context:
+        page = context.new_page()
+        sizes: dict[str, int] = {}
+
+        def weigh(response: Any) -> None:
+            sizes[response.url.removeprefix(address)] = len(gzip.compress(response.body(), 6))
+
+        page.add_init_script("localStorage.setItem('midiprism.sound', 'builtin')")
+        page.on("requestfinished", lambda request: weigh(request.response()))
+        page.goto("/")
+        page.locator(".row-name").first.wait_for()
+        page.wait_for_timeout(500)
+        pages = sum(size for path, size in sizes.items() if not path.startswith("/api/"))
+        total = sum(sizes.values())
+        print(
+            f"first page: {len(sizes)} requests, {total / 1e3:.0f} kB gzipped, "
+            f"{pages / 1e3:.0f} kB of it without the data"
+        )
+        timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
+        print(f"  loaded after {timing['loadEventEnd']:.0f} ms")
+
+
+def _measure_frames(browser: "Browser", address: str) -> None:
+    with browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
+        page.add_init_script("localStorage.setItem('midiprism.sound', 'builtin')")
+        page.goto(f"/?q=name:%22{ROLL_NAME}%22")
+        page.locator(".row-name").click()
+        page.locator(".roll").wait_for()
+        page.wait_for_timeout(500)
+        for label, zoom in (("as opened", 0), ("zoomed out", 3)):
+            for _ in range(zoom):
+                page.get_by_role("button", name="Zoom out").click()
+            found = page.evaluate(FRAMES, SCROLL_SECONDS)
+            rate = f"{found['frames']:.1f} frames/s, the longest {found['longest']:.0f} ms"
+            print(f"roll of {ROLL_NOTES:,} notes, {label}: {rate}")
+
+
+def _measure_sound(
+    browser: "Browser", address: str, label: str, sound: str, plays: int, play: Callable[["Page", int], None]
+) -> None:
+    with browser.new_context(base_url=address, viewport={"width": 1280, "height": 2400}) as context:
+        page = context.new_page()
+        page.add_init_script(f"localStorage.setItem('midiprism.sound', '{sound}')")
+        page.add_init_script(LISTEN)
+        page.goto(_QUERY)
+        page.locator(".row-name").first.wait_for()
+        times = [_first_sound(page, index, play) for index in range(plays)]
+        engine = page.evaluate("import('/static/js/player/player.js').then((it) => it.player.engineName)")
+    print(f"{label} ({engine}): first sound after {_summary(times)}; the very first after {times[0]:.0f} ms")
+
+
+def _first_sound(page: "Page", index: int, play: Callable[["Page", int], None]) -> float:
+    play(page, index)
+    page.wait_for_function("() => window.heard > 0", timeout=20_000)
+    seconds = float(page.evaluate("heard - asked"))
+    page.evaluate("import('/static/js/player/player.js').then((it) => it.player.pause())")
+    page.wait_for_timeout(450)  # what was sent ahead has passed
+    return seconds
+
+
+def _click_play(page: "Page", index: int) -> None:
+    page.locator(f"#row-{index} .row-play").click()
+
+
+def _select_and_play(page: "Page", index: int) -> None:
+    if index == 0:
+        page.locator(".list").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(PREFETCH_MS)
+    page.keyboard.press(" ")
+
+
+def _summary(times: Sequence[float]) -> str:
+    ordered = sorted(times)
+    slow = ordered[int(0.95 * (len(ordered) - 1))]
+    return f"{statistics.median(ordered):.0f} ms median, {slow:.0f} ms p95, of {len(ordered)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+/** The dialog that adds tracks to a collection. */
+
+import { getJson, send } from "./api.js";
+import { fill, h, toast } from "./dom.js";
+import { count, plural } from "./format.js";
+
+/** Ask for a collection, and add tracks to it. */
+export async function addToCollection(digests) {
+  let collections;
+  try {
+    collections = await getJson("/api/collections");
+  } catch (error) {
+    return toast(error.message, { isError: true });
+  }
+  const dialog = h("dialog", { "aria-labelledby": "dialog-title" });
+  const add = async (collection) => {
+    try {
+      const chosen = collection ?? (await send("POST", "/api/collections", { name: input.value.trim() }));
+      await send("POST", `/api/collections/${chosen.id}/tracks`, { digests });
+      dialog.close();
+      toast(`${plural(digests.length, "track")} added to ${chosen.name}`);
+    } catch (error) {
+      toast(error.message, { isError: true });
+    }
+  };
+  const input = h("input", { type: "text", required: true, maxlength: "80", placeholder: "New collection", "aria-label": "Name of a new collection" });
+  fill(dialog,
+    h("h2", { id: "dialog-title", text: `Add ${plural(digests.length, "track")} to` }),
+    h("ul", { class: "dialog-list" }, collections.map((one) =>
+      h("li", {}, h("button", { type: "button", onclick: () => add(one) }, h("span", { text: one.name }), h("span", { class: "muted", text: count(one.count) }))))),
+    h("form", { onsubmit: (event) => {
+      event.preventDefault();
+      add(null);
+    } }, input, h("button", { class: "button button-main", text: "Create" })),
+    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() })),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}

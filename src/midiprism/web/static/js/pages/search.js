@@ -1,0 +1,171 @@
+/** The search page. Its address is the query. */
+
+import { getJson } from "../api.js";
+import { addToCollection } from "../collection_dialog.js";
+import { fill, h, icon } from "../dom.js";
+import { count } from "../format.js";
+import { player } from "../player/player.js";
+import { Facets } from "../search/facets.js";
+import { QueryBox } from "../search/query_box.js";
+import { hasField, sortedBy, sortOf, withoutField } from "../search/query_text.js";
+import { COLUMNS, fillTrackRow, nameOf, newTrackRow, rowHeight, showPlaying } from "../search/track_rows.js";
+import { VirtualList } from "../search/virtual_list.js";
+
+const PREFETCH_MS = 90;
+
+export async function start() {
+  new SearchPage().open(queryOfAddress(), history.state?.selected ?? -1);
+}
+
+const isPlaying = (track) => track !== null && player.isPlaying(`track ${track.digest}`);
+const markPlaying = (row, track) => showPlaying(row, nameOf(track), isPlaying(track));
+const queryOfAddress = () => new URLSearchParams(location.search).get("q") ?? "";
+
+class SearchPage {
+  #query = "";
+  #request = null;
+  #isTyping = false;
+  #prefetchTimer = null;
+
+  constructor() {
+    this.box = new QueryBox(document.getElementById("query-box"));
+    this.facets = new Facets(document.getElementById("facets"));
+    this.counter = document.getElementById("results-count");
+    this.list = new VirtualList(document.getElementById("results"), {
+      label: "Tracks", header: this.#header(), rowHeight, newRow: newTrackRow,
+      fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
+      fetchPage: async (offset, limit, signal) =>
+        (await getJson("/api/search", { q: this.#query, offset, limit, facets: 0 }, signal)).tracks,
+    });
+    this.#buildTools();
+    this.#listen();
+  }
+
+  /** Show a query, with a row selected if one was. */
+  async open(query, selected = -1) {
+    this.box.setQuery(query);
+    await this.#show(query);
+    if (selected >= 0) this.list.select(selected);
+  }
+
+  #header() {
+    const head = (name, title, field) => h("span", { role: "columnheader", class: name },
+      field ? h("button", { type: "button", class: "sort-button", tabindex: "-1", text: title, data: { field },
+        onclick: () => this.#ask(sortedBy(this.#query, field)) }) : h("span", { class: "visually-hidden", text: title }));
+    const columns = COLUMNS.map(([field, title, name]) => head(name, title, field));
+    return h("div", { role: "rowgroup", class: "list-head-group" },
+      h("div", { class: "list-head", role: "row" }, head("cell-play", "Play"), columns, head("cell-thumb", "Notes of the track")));
+  }
+
+  #buildTools() {
+    const toggle = document.getElementById("facets-toggle");
+    toggle.addEventListener("click", () => {
+      const isOpen = toggle.parentElement.classList.toggle("is-open");
+      toggle.setAttribute("aria-expanded", String(isOpen));
+    });
+    this.addButton = h("button", { type: "button", class: "button", disabled: true,
+      onclick: () => addToCollection([this.list.dataAt(this.list.selected).digest]) }, icon("add"), "Add to collection");
+    fill(document.getElementById("results-tools"), this.addButton);
+  }
+
+  #listen() {
+    this.box.addEventListener("query", ({ detail }) => this.#ask(detail.query, detail.isTyping));
+    this.box.addEventListener("leave", () => this.#enterList());
+    this.facets.addEventListener("query", ({ detail }) => this.#ask(detail));
+    this.list.addEventListener("select", ({ detail }) => this.#selected(detail));
+    this.list.addEventListener("open", ({ detail }) => (location.href = `/tracks/${detail.data.digest}`));
+    this.list.addEventListener("play", ({ detail }) => player.toggle(player.itemOfRow(detail.data)));
+    this.list.addEventListener("failure", ({ detail }) => this.#fail(detail));
+    player.addEventListener("change", () => this.list.eachRow(markPlaying));
+    addEventListener("popstate", (event) => this.open(queryOfAddress(), event.state?.selected ?? -1));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.target.closest("input, select, dialog")) return;
+      event.preventDefault();
+      this.box.input.select();
+    });
+  }
+
+  #enterList() {
+    if (!this.list.total) return;
+    this.list.element.focus();
+    if (this.list.selected < 0) this.list.select(0);
+  }
+
+  /** Ask for another query. While someone types, one entry of the history is enough. */
+  #ask(query, isTyping = false) {
+    if (!isTyping) this.box.setQuery(query);
+    if (query === this.#query) {
+      this.#isTyping = isTyping && this.#isTyping;
+      return;
+    }
+    const address = query ? `/?${new URLSearchParams({ q: query })}` : "/";
+    if (isTyping && this.#isTyping) history.replaceState({ selected: -1 }, "", address);
+    else history.pushState({ selected: -1 }, "", address);
+    this.#isTyping = isTyping;
+    this.#show(query);
+  }
+
+  async #show(query) {
+    this.#query = query;
+    this.#request?.abort();
+    const { signal } = (this.#request = new AbortController());
+    try {
+      const answer = await getJson("/api/search", { q: query, offset: 0, limit: 50 }, signal);
+      this.box.showError(null);
+      this.#showAnswer(answer);
+      await this.#showWiderFacets(query, answer.facets, signal);
+    } catch (error) {
+      if (error.name !== "AbortError") this.#fail(error);
+    }
+  }
+
+  #showAnswer(answer) {
+    this.addButton.disabled = true;
+    this.list.reset(answer.total, answer.tracks);
+    const words = answer.total === 1 ? " track" : " tracks";
+    fill(this.counter, h("b", { text: count(answer.total) }), words);
+    this.counter.title = `${answer.took_ms} ms`;
+    this.facets.show(answer.facets, this.#query);
+    this.#showSort();
+    this.list.element.parentElement.querySelector(".empty")?.remove();
+    this.list.element.hidden = answer.total === 0;
+    if (answer.total === 0) this.list.element.after(this.#emptyNote(answer));
+  }
+
+  #emptyNote(answer) {
+    return h("div", { class: "empty" }, h("strong", { text: "No track passes this query" }),
+      h("p", { text: answer.hint ?? "Take out a term, or clear the box to see all tracks." }));
+  }
+
+  /** Count the values of fields that the query restricts as if it did not, so that others can be chosen. */
+  async #showWiderFacets(query, facets, signal) {
+    const restricted = facets.filter((facet) => hasField(query, facet.name));
+    if (!restricted.length) return;
+    const wider = await Promise.all(restricted.map(async ({ name }) => {
+      const answer = await getJson("/api/search", { q: withoutField(query, name), limit: 0 }, signal);
+      return answer.facets.find((facet) => facet.name === name);
+    }));
+    this.facets.show(facets.map((facet) => wider.find((one) => one?.name === facet.name) ?? facet), query);
+  }
+
+  #showSort() {
+    const sort = sortOf(this.#query);
+    for (const button of document.querySelectorAll(".sort-button")) {
+      const isOn = sort?.field === button.dataset.field;
+      if (isOn) button.parentElement.setAttribute("aria-sort", sort.isDescending ? "descending" : "ascending");
+      else button.parentElement.removeAttribute("aria-sort");
+    }
+  }
+
+  #fail(error) {
+    this.box.showError(error);
+    if (error.start === null || error.start === undefined) this.counter.textContent = "";
+  }
+
+  #selected({ index, data }) {
+    this.addButton.disabled = false;
+    history.replaceState({ selected: index }, "");
+    clearTimeout(this.#prefetchTimer);
+    this.#prefetchTimer = setTimeout(() => player.prefetch(player.itemOfRow(data)), PREFETCH_MS);
+  }
+}

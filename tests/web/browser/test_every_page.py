@@ -1,0 +1,91 @@
+"""What holds for all pages: no overflow, no small print, nothing from elsewhere, accessible to all."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.axe import axe_script, serious_findings
+from support.played_songs import HOSTILE
+from web.browser.conftest import OpenPage
+from web.browser.finding import find, is_ready
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = ("search", "track", "drums", "song", "collections", "library", "runs", "run")
+
+
+def address_of(page: "Page", name: str) -> str:
+    """Return the address of a page that has something to show."""
+    if name == "search":
+        return "/?q=sort:notes-"
+    if name in ("track", "drums"):
+        played = "Bass" if name == "track" else "Strokes"
+        return f"/tracks/{find(page, f'song:=Band name:={played}')['digest']}"
+    if name == "song":
+        return f"/songs/{find(page, 'song:=Band name:=Bass')['song_id']}"
+    return "/runs/1" if name == "run" else f"/{name}"
+
+
+def assert_fits(page: "Page") -> None:
+    """Check that nothing is wider than the page, and that all text can be read."""
+    inside, outside = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert inside <= outside
+    beyond = page.evaluate(
+        """() => {
+          const isClipped = (element) => {
+            for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
+              if (getComputedStyle(at).overflowX !== "visible") return true;
+            }
+            return false;
+          };
+          return [...document.querySelectorAll("body *")]
+            .filter((it) => it.getBoundingClientRect().right > innerWidth + 1 && !isClipped(it))
+            .map((it) => it.outerHTML.slice(0, 100));
+        }"""
+    )
+    assert beyond == []
+    scrolls = page.evaluate(
+        "[...document.querySelectorAll('main, .content')]"
+        ".filter((it) => it.scrollWidth > it.clientWidth + 1).length"
+    )
+    assert scrolls == 0
+    smallest = page.evaluate(
+        """Math.min(...[...document.querySelectorAll('body *')]
+          .filter((it) => it.children.length === 0 && it.textContent.trim() && it.checkVisibility())
+          .map((it) => parseFloat(getComputedStyle(it).fontSize)))"""
+    )
+    assert smallest >= 12
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_narrow_and_wide_screens_and_has_no_serious_finding(
+    new_page: OpenPage, name: str
+) -> None:
+    axe = axe_script()
+    with new_page(bypass_csp=False, color_scheme="light") as page:
+        page.goto(address_of(page, name))
+        is_ready(page)
+        for width in (390, 1280, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(60)
+            assert_fits(page)
+            if width != 2560:
+                assert serious_findings(page, axe) == []
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        assert serious_findings(page, axe) == []
+
+
+def test_names_and_words_from_files_stay_text(page: "Page") -> None:
+    row = find(page, 'name:"img src"')
+    for address in ("/?q=name:img", f"/tracks/{row['digest']}", f"/songs/{row['song_id']}"):
+        page.goto(address)
+        is_ready(page)
+        assert HOSTILE in page.locator("#main").inner_text()
+        assert page.locator("#main img, #main script").count() == 0
+
+
+def test_a_page_that_does_not_exist_says_so(new_page: OpenPage) -> None:
+    with new_page(expected_errors=2) as page:
+        page.goto("/songs/999999")
+        assert "no such song" in page.get_by_role("alert").inner_text()
