@@ -95,16 +95,16 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def measure_signatures() -> None:
+def measure_signatures(count: int) -> None:
     """Print how many sets a core signs in a second, beside rensa and datasketch."""
     os.environ["RAYON_NUM_THREADS"] = "1"
     rng = np.random.default_rng(1)
     for size in SET_SIZES:
-        phrases = rng.integers(0, 1 << 32, size * SETS, np.uint32)
-        sets = PhraseSets(phrases, np.arange(1, SETS + 1) * size)
+        phrases = rng.integers(0, 1 << 32, size * count, np.uint32)
+        sets = PhraseSets(phrases, np.arange(1, count + 1) * size)
         sign_phrases(PhraseSets(phrases[:size], sets.ends[:1]))
-        rates = {"midiprism": _rate(SETS, lambda sets=sets: sign_phrases(sets))}  # type: ignore[misc]
-        rates |= dict(_peer_rates(phrases, size))
+        rates = {"midiprism": _rate(count, lambda sets=sets: sign_phrases(sets))}  # type: ignore[misc]
+        rates |= dict(_peer_rates(phrases, size, count))
         print(f"signatures of {size} phrases, {VALUES} values, sets/s of one core:")
         for name, rate in rates.items():
             print(f"  {name:<32} {rate:12,.0f}  1/{rates['midiprism'] / rate:.1f}", flush=True)
@@ -120,8 +120,9 @@ def _rate(count: int, work: Callable[[], object], rounds: int = 3) -> float:
     return count / best
 
 
-def _peer_rates(phrases: Any, size: int) -> Iterator[tuple[str, float]]:
-    few = [[b"%d" % it for it in phrases[at : at + size]] for at in range(0, FEW_SETS * size, size)]
+def _peer_rates(phrases: Any, size: int, count: int) -> Iterator[tuple[str, float]]:
+    few_sets = min(FEW_SETS, count)
+    few = [[b"%d" % it for it in phrases[at : at + size]] for at in range(0, few_sets * size, size)]
     try:
         from rensa import RMinHash
     except ImportError:
@@ -130,19 +131,19 @@ def _peer_rates(phrases: Any, size: int) -> Iterator[tuple[str, float]]:
         hashes = phrases.astype(np.uint64)
         offsets = np.arange(0, len(phrases) + 1, size, dtype=np.uint64)
         flat = RMinHash.digest_matrix_from_flat_token_hashes
-        yield "rensa, from hashes, all at once", _rate(SETS, lambda: flat(hashes, offsets, VALUES, 1))
+        yield "rensa, from hashes, all at once", _rate(count, lambda: flat(hashes, offsets, VALUES, 1))
 
         def one_by_one() -> None:
             for tokens in few:
                 RMinHash(num_perm=VALUES, seed=1).update(tokens)
 
-        yield "rensa, from texts, one by one", _rate(FEW_SETS, one_by_one)
+        yield "rensa, from texts, one by one", _rate(few_sets, one_by_one)
     try:
         from datasketch import MinHash
     except ImportError:
         print("datasketch is not installed")
     else:
-        yield "datasketch", _rate(FEW_SETS, lambda: MinHash.bulk(few, num_perm=VALUES))
+        yield "datasketch", _rate(few_sets, lambda: MinHash.bulk(few, num_perm=VALUES))
 
 
 def write_fingerprints(out: Path, maker: TrackMaker, first_id: int, last_id: int) -> None:
@@ -252,12 +253,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--tracks", type=int, default=1_000_000, help="default: 1000000")
     parser.add_argument("--queried", type=int, default=1_500_000, help="default: 1500000")
+    parser.add_argument("--sets", type=int, default=SETS, help=f"to sign; default: {SETS}")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="default: build/bench")
     options = parser.parse_args(arguments)
     out = options.work / f"similarity-{options.tracks}"
     shutil.rmtree(out, ignore_errors=True)
     print(machine_description(), flush=True)
-    measure_signatures()
+    measure_signatures(options.sets)
     maker = TrackMaker()
     measure_groups(out, maker, options.tracks)
     measure_queries(out, maker, options.queried)

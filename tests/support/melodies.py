@@ -95,11 +95,13 @@ TRANSFORMATIONS: Mapping[str, Callable[[Melody], Melody]] = {
 }
 
 
-def midi_song(*melodies: Melody, program: int = 0, channel: int = 0, division: int = QUARTER) -> bytes:
+def midi_song(
+    *melodies: Melody, program: int = 0, channel: int = 0, division: int = QUARTER, name: str = "Part"
+) -> bytes:
     """Return a MIDI file with a track for each melody."""
     tracks = []
     for melody in melodies:
-        events = [(0, track_name(b"Part")), (0, program_change(channel, program))]
+        events = [(0, track_name(name.encode())), (0, program_change(channel, program))]
         for it in melody:
             scale = division / QUARTER
             events += note(channel, it.pitch, round(it.onset * scale), round(it.length * scale))

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 
 from midiprism.search.index.facets import Facet, FacetCount
+from midiprism.search.like_terms import with_like_tracks
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
@@ -49,6 +50,7 @@ def search(request: Request) -> JsonResponse:
     with_facets = whole_number(request, "facets", 1, 1) == 1
     query = query_of(request)
     with served(request).snapshot() as snapshot:
+        query = with_like_tracks(query, served(request).folder, snapshot.reader)
         searches = request.app.state.searches
         matches = searches.search(snapshot, query)
         facets = searches.facets(snapshot, query) if with_facets else []

@@ -26,6 +26,7 @@ from midiprism.web.notes import (
 )
 from midiprism.web.problems import problem_text
 from midiprism.web.served_result import ServedResult, Snapshot
+from midiprism.web.similar import similar_to_json
 from midiprism.web.track_facts import track_facts
 from midiprism.web.track_json import row_to_json
 
@@ -42,12 +43,13 @@ def track(request: Request) -> JsonResponse:
         rows = rows_of_track(snapshot, found.track_id, _MAX_SONGS)
         first = rows[0]
         song = find_song(snapshot.reader, first.song_id)
+        similar = similar_to_json(snapshot, result.folder, digest)
     return JsonResponse(
         {
             **row_to_json(first),
             "facts": track_facts(first),
             "songs": [_song_link(row) for row in rows],
-            "similar": None,
+            "similar": similar,
             "damage": [problem_text(it) for it in song.problems if _concerns(it, first)] if song else [],
             "export_command": _export_command(result, first),
             "path": result.local_path(found.location),
