@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from midiprism.smf.split_song import split
 from support.midi_writer import note, program_change, song, track, track_name
@@ -109,7 +109,7 @@ def midi_song(
     return song(*tracks, division=division)
 
 
-def split_melody(melody: Melody, **options: int) -> bytes:
+def split_melody(melody: Melody, **options: Any) -> bytes:
     """Return the bytes of the track of a melody, as a split makes it."""
     (found,) = split(midi_song(melody, **options)).tracks
     return found.data

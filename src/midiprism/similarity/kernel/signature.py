@@ -4,8 +4,8 @@ Value k of a signature is the least of ``phrase ^ MASKS[k]`` over all phrases of
 nearest to the mask, by the distance of Kademlia. Phrases are as good as random numbers, so that each one is
 as likely to be the nearest: two sets agree in a value with the probability that is their Jaccard index. Masks
 begin with different bits, as the bins of one-permutation hashing, so that values are about independent; where
-no phrase begins with these bits, a neighbor is taken. A product for each phrase and value would take more than
-twice the time.
+no phrase begins with these bits, a neighbor is taken. A product for each phrase and value would take twice
+the time.
 """
 
 from typing import Any
