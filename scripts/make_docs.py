@@ -212,17 +212,19 @@ def _description(text: str) -> str:
 
 def _python_api() -> str:
     """Return the functions and methods for whole collections with their docstrings."""
-    paths = (SOURCE / "api.py", SOURCE / "catalog" / "song_row.py")
+    paths = (SOURCE / "api.py", SOURCE / "api_similarity.py", SOURCE / "catalog" / "song_row.py")
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     lines: list[str] = []
     for node in nodes:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             lines += _function_part(node, f"midiprism.{node.name}")
         elif isinstance(node, ast.ClassDef):
-            lines += [f"### midiprism.{node.name}", "", *_docstring_part(node), ""]
+            name = node.name.removesuffix("SimilarityMethods") or "Result"
+            if name == node.name:
+                lines += [f"### midiprism.{name}", "", *_docstring_part(node), ""]
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
-                    lines += _function_part(method, f"{node.name}.{method.name}")
+                    lines += _function_part(method, f"{name}.{method.name}")
     return "\n".join(lines)
 
 

@@ -17,7 +17,8 @@ from contextlib import closing
 from logging import getLogger
 
 from midiprism.adopt.removal_hooks import open_removal_hooks
-from midiprism.api_values import PathLike, address_of, query_of, source_of
+from midiprism.api_similarity import SimilarityMethods
+from midiprism.api_values import PathLike, address_of, log_compiling, query_of, source_of
 from midiprism.catalog import PostgresAddress, TrackRow, VerifyScope
 from midiprism.catalog.song_row import SongRow as SongRow
 from midiprism.catalog.song_row import read_songs
@@ -48,7 +49,7 @@ from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
 from midiprism.search.query import Query
-from midiprism.search.upkeep import update_search_index
+from midiprism.search.upkeep import update_after_run
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source
@@ -131,17 +132,12 @@ def split_library(
     )
     callbacks = RunCallbacks(
         stop=stop or (lambda: False),
-        on_compile=_log_compiling,
+        on_compile=log_compiling,
         on_warning=_logger.warning,
         on_progress=on_progress,
-        after_run=update_search_index,
+        after_run=update_after_run,
     )
     return run_pipeline(source_of(sources, folder), folder, settings, callbacks)
-
-
-def _log_compiling(seconds: float) -> None:
-    if seconds == 0:
-        _logger.info("Compiling the splitter, once after each installation.")
 
 
 def open_result(out: PathLike, *, database: str | None = None) -> "Result":
@@ -165,7 +161,7 @@ def open_result(out: PathLike, *, database: str | None = None) -> "Result":
     return Result(folder, identity, address_of(database))
 
 
-class Result:
+class Result(SimilarityMethods):
     """A result: its tracks, songs and files.
 
     Each method opens the catalog for as long as it needs it, so there is nothing to close, and a run may be
@@ -298,6 +294,7 @@ class Result:
         *,
         layout: str = "song",
         hardlink: bool = False,
+        one_per_group: bool = False,
         prune: bool = False,
         dry_run: bool = False,
         on_progress: Callable[[Export], None] | None = None,
@@ -314,6 +311,7 @@ class Result:
             query: for the tracks, as for ``find``.
             layout: ``song``, ``instrument``, or a template such as ``{family}/{song} {track:02}.mid``.
             hardlink: link the files instead of copying them.
+            one_per_group: write one track of each group that ``find_groups`` found, and each track once.
             prune: remove files that earlier exports wrote, and nobody changed, of songs that are gone,
                 renamed or changed.
             dry_run: write nothing.
@@ -334,6 +332,7 @@ class Result:
             query_of(query, filters),
             database=self._database,
             hardlink=hardlink,
+            one_per_group=one_per_group,
             prune=prune,
             dry_run=dry_run,
             stop=stop or (lambda: False),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from logging import getLogger
 
 from midiprism.catalog import PostgresAddress
 from midiprism.search.filter_terms import filter_terms
@@ -12,6 +13,12 @@ from midiprism.sources import Source, open_source
 
 PathLike = str | os.PathLike[str]
 """A path of a file or a folder."""
+
+
+def log_compiling(seconds: float) -> None:
+    """Tell a program's log that the splitter is being compiled."""
+    if seconds == 0:
+        getLogger("midiprism").info("Compiling the splitter, once after each installation.")
 
 
 def query_of(text: str, filters: Mapping[str, str | int | float | bool]) -> Query:

@@ -85,6 +85,13 @@ class FolderError(UsageError):
         self.out = out
 
 
+class NotGroupedError(FolderError):
+    """A result in which no groups of similar tracks were found yet."""
+
+    def __str__(self) -> str:
+        return f"The groups of similar tracks of {self.out} are not known yet."
+
+
 class NotAResultError(UsageError):
     """A folder that holds no result.
 

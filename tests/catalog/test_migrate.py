@@ -22,7 +22,7 @@ from midiprism.catalog import (
     upgrade_catalog,
 )
 from midiprism.catalog.errors import NewerCatalogError, OlderBuildError, OutdatedCatalogError
-from midiprism.catalog.migrations.versions import v0003_facts
+from midiprism.catalog.migrations.versions import v0003_facts, v0004_similar
 from midiprism.catalog.postgres.server import connect
 from midiprism.catalog.schema import metadata
 from midiprism.errors import CatalogError
@@ -216,6 +216,9 @@ def test_a_catalog_of_the_first_version_is_upgraded_to_the_tables_of_today(addre
     for table, names in v0003_facts.COLUMNS.items():
         for changed in (table, f"removed_{table}"):
             execute(address, *(f"ALTER TABLE {changed} DROP COLUMN {name}" for name in names))
+    for table, name in v0004_similar.COLUMNS.items():
+        for changed in (table, f"removed_{table}"):
+            execute(address, f"ALTER TABLE {changed} DROP COLUMN {name}")
     execute(
         address,
         "ALTER TABLE batches DROP COLUMN changed_songs",

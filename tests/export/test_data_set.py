@@ -31,6 +31,7 @@ SONGS = {
     "none.mid": fake_song(),
 }
 TABLES = ("tracks", "links", "songs")
+GROUPS = ("song_group", "first_fold", "last_fold", "similar_track_group")
 
 
 @pytest.fixture(params=["files", "parquet"])
@@ -80,7 +81,7 @@ def test_all_of_a_result_is_a_data_set_whose_tables_are_those_of_the_store(out: 
     export(out, tmp_path / "to")
     tracks, links, songs = (rows(tmp_path / "to", table) for table in TABLES)
     names = [column.name for column in TRACK_COLUMNS]
-    assert list(tracks[0]) == [*names[:-1], "song_group", "first_fold", "last_fold", "music"]
+    assert list(tracks[0]) == [*names[:-1], *GROUPS, "music"]
     assert list(links[0]) == [column.name for column in LINK_COLUMNS]
     assert list(songs[0]) == [column.name for column in SONG_COLUMNS]
     if (out / "links").exists():

@@ -33,6 +33,7 @@ class SongRow(NamedTuple):
             that were kept; None for nothing.
         song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
         song_key_strength: correlation of its notes with that key, 0 to 1.
+        similar_song_group: number of its group of songs that share similar tracks; None where it is in none.
     """
 
     id: int
@@ -51,6 +52,7 @@ class SongRow(NamedTuple):
     source_metadata: Mapping[str, Any] | None = None
     song_key: str | None = None
     song_key_strength: float | None = None
+    similar_song_group: int | None = None
 
     @property
     def source(self) -> bytes | None:

@@ -39,6 +39,11 @@ def _(error: errors.NotAResultError) -> str:
 
 
 @explain.register
+def _(error: errors.NotGroupedError) -> str:
+    return f"{error} `midiprism duplicates --similar` finds them."
+
+
+@explain.register
 def _(error: errors.OlderContractError) -> str:
     return (
         f"{error.out} was made by an earlier version of midiprism, which split differently: "

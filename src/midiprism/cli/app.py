@@ -32,6 +32,7 @@ _COMMANDS = {
     "forget": "forget",
     "duplicates": "duplicates",
     "features": "features",
+    "similar": "similar",
     "inspect": "inspect",
     "relocate": "relocate",
     "sample": "sample",

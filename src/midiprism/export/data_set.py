@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import compress, islice
@@ -34,6 +34,7 @@ from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.results.song_groups import SongGroups, load_titles, read_song_groups
 from midiprism.results.songs_table import song_columns
 from midiprism.search.find import TrackSearch, open_search
+from midiprism.search.one_per_group import one_per_group as keep_one_per_group
 from midiprism.search.query import Query
 from midiprism.stores import TrackLocation, TrackStore
 from midiprism.stores.parquet.shard_set import ParquetShards
@@ -93,6 +94,7 @@ def export_data_set(
     *,
     database: PostgresAddress | None = None,
     limit: int | None = None,
+    one_per_group: bool = False,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> DataSetExport:
@@ -104,6 +106,7 @@ def export_data_set(
     Args:
         database: where the catalog is; None for a file in the result.
         limit: number of links that are exported, the first; None for all.
+        one_per_group: export one track of each group of similar tracks, and each track with one link.
         dry_run: write nothing.
         stop: once it returns True, nothing more is written, and the next export to ``to`` begins again.
 
@@ -125,7 +128,7 @@ def export_data_set(
         open_search(out, database) as search,
         open_catalog_of(out, database) as catalog,
     ):
-        selection = _Selection(search, query, limit, stop)
+        selection = _Selection(search, query, limit, stop, out if one_per_group else None)
         groups = _read_groups(catalog)
         found = _find(selection, groups)
         if not found.links and not stop():
@@ -145,20 +148,30 @@ def export_data_set(
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """The tracks that a query finds in one snapshot of a result, as often as it is asked for."""
+    """The tracks that a query finds in one snapshot of a result, as often as it is asked for.
+
+    Attributes:
+        grouped_in: folder of the result, for one track of each group; None for all tracks.
+    """
 
     search: TrackSearch
     query: Query
     limit: int | None
     stop: Callable[[], bool]
+    grouped_in: str | None = None
 
     def rows(self) -> Iterator[TrackRow]:
         """Yield the rows, up to a stop."""
-        with closing(self.search.tracks(self.query, self.limit)) as rows:
+        with closing(self._all_rows()) as rows:
             for row in rows:
                 if self.stop():
                     return
                 yield row
+
+    def _all_rows(self) -> Generator[TrackRow, None, None]:
+        if self.grouped_in is None:
+            return self.search.tracks(self.query, self.limit)
+        return keep_one_per_group(self.search, self.grouped_in, self.query, self.limit)
 
 
 class _Found(NamedTuple):

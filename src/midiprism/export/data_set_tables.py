@@ -20,9 +20,16 @@ _FOLD_COLUMNS = (
     ),
 )
 
+_GROUP_COLUMN = ParquetColumn(
+    "similar_track_group",
+    "int64",
+    description="group of tracks that are the same music; null for a track that is in none",
+)
+
 DATA_SET_TRACK_COLUMNS = (
     *(column for column in TRACK_COLUMNS if column.name != MUSIC_COLUMN),
     *_FOLD_COLUMNS,
+    _GROUP_COLUMN,
     *(column for column in TRACK_COLUMNS if column.name == MUSIC_COLUMN),
 )
 
@@ -57,7 +64,7 @@ class TrackFolds(NamedTuple):
 def data_set_track(row: TrackRow, folds: TrackFolds, music: bytes) -> tuple[Any, ...]:
     """Return a row of ``DATA_SET_TRACK_COLUMNS``."""
     *facts, data = track_row(row.track, music)
-    return (*facts, *folds, data)
+    return (*facts, *folds, row.track.similar_track_group, data)
 
 
 def data_set_link(row: TrackRow) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from midiprism.fs.path_text import native_path
 from midiprism.results.result_dir import require_result
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.search.find import TrackSearch, open_search
+from midiprism.search.one_per_group import one_per_group as keep_one_per_group
 from midiprism.search.query import Query
 from midiprism.stores import TrackLocation
 
@@ -96,6 +97,7 @@ def export_tracks(
     database: PostgresAddress | None = None,
     hardlink: bool = False,
     limit: int | None = None,
+    one_per_group: bool = False,
     prune: bool = False,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -111,6 +113,7 @@ def export_tracks(
         database: where the catalog is; None for a file in the result.
         hardlink: link instead of copying.
         limit: number of tracks that are exported, the first of the songs; None for all.
+        one_per_group: export one track of each group of similar tracks, and each track once.
         prune: remove files that an earlier export of this result wrote and that nobody has changed since, if
             no song of their name has their track any more.
         dry_run: write nothing.
@@ -140,7 +143,8 @@ def export_tracks(
         materializer = stack.enter_context(Materializer(store, export.to, hardlink=hardlink))
         record = stack.enter_context(ExportRecord(out, export.to, dry_run=dry_run))
         tree = _TreeWriter(export, materializer, record, prune=prune)
-        rows = stack.enter_context(closing(_rows_by_song(search, query, limit)))
+        grouped_in = out if one_per_group else None
+        rows = stack.enter_context(closing(_rows_by_song(search, query, limit, grouped_in)))
         tracks: Iterator[_ExportedTrack] = (_exported_track(row, paths.path_of(row)) for row in rows)
         if store.shards is not None:
             tracks = _sorted_by_shard(tracks)
@@ -151,7 +155,9 @@ def export_tracks(
             listener(export)
         tree.finish()
         if not stop():
-            _follow_result(tree, record, search, is_whole=not query.groups and limit is None)
+            _follow_result(
+                tree, record, search, is_whole=not query.groups and limit is None and not one_per_group
+            )
     export.seconds = time.perf_counter() - started
     return export
 
@@ -176,8 +182,16 @@ def _song_name(row: TrackRow) -> str:
     return "/".join(song_path(row))
 
 
-def _rows_by_song(search: TrackSearch, query: Query, limit: int | None) -> Generator[TrackRow, None, None]:
-    """Return the tracks of a query in the order of the songs' paths; its own order only chooses the first."""
+def _rows_by_song(
+    search: TrackSearch, query: Query, limit: int | None, grouped_in: str | None
+) -> Generator[TrackRow, None, None]:
+    """Return the tracks of a query in the order of the songs' paths; its own order only chooses the first.
+
+    Args:
+        grouped_in: folder of the result, to return one track of each group; None for all tracks.
+    """
+    if grouped_in is not None:
+        return keep_one_per_group(search, grouped_in, Query(query.groups), limit)
     if limit is None or not query.sort:
         return search.tracks(Query(query.groups), limit)
     with closing(search.tracks(query, limit)) as rows:

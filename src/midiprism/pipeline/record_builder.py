@@ -94,8 +94,9 @@ def _storable_name(text: str | None) -> str | None:
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
 _FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
-_NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed)
-"""The facts of a song are found from those of its tracks, in the commit."""
+_GROUP_NAMES = tuple(field.name for field in TRACK_FIELDS if field.grouped)
+_NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed or field.grouped)
+"""The facts of a song are found from those of its tracks, in the commit; groups by others, when asked for."""
 
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
@@ -163,6 +164,8 @@ class BatchBuilder:
         columns["digest_digits"] += [track.digits for track in stored_tracks]
         for source in _TRACK_SOURCES:
             columns[source.name] += source.values(split_tracks)
+        for name in _GROUP_NAMES:
+            columns[name] += [None] * len(digests)
         if facts and len(digests_with_facts) == len(digests):
             for name in _FACT_NAMES:
                 columns[name] += facts[name]

@@ -27,6 +27,8 @@ class Field:
         tables: tables of the catalog that have it, where a record goes into several.
         computed: whether it is a fact that ``midiprism.features`` computes, None where it was not.
         added_later: whether Parquet files that the first version wrote lack its column.
+        grouped: whether it is the number of a group that ``midiprism.similarity`` finds among all records of
+            a result, None where it found none.
         name: of the field; taken from the class that declares it.
         python_type: type of its values; taken from the class that declares it.
         nullable: whether its value may be None; taken from the class that declares it.
@@ -44,6 +46,7 @@ class Field:
     tables: tuple[str, ...] = ()
     computed: bool = False
     added_later: bool = False
+    grouped: bool = False
     name: str = ""
     python_type: type = object
     nullable: bool = False
@@ -102,4 +105,17 @@ def fact(
         tables=tables,
         computed=True,
         added_later=True,
+    )
+
+
+def group(description: str, *, tables: tuple[str, ...] = ()) -> Field:
+    """Return the field of the number of a group that ``midiprism.similarity`` finds."""
+    return Field(
+        "bigint",
+        "int64",
+        description,
+        split_attribute=None,
+        parquet_name=None,
+        tables=tables,
+        grouped=True,
     )

@@ -7,7 +7,7 @@ declare it in ``TrackRecord`` and compute it in ``midiprism.features``.
 
 from typing import Annotated, NamedTuple
 
-from midiprism.records.field import Field, declared_fields, fact
+from midiprism.records.field import Field, declared_fields, fact, group
 from midiprism.records.track_record import TrackRecord
 
 
@@ -222,14 +222,20 @@ class SongRecord(NamedTuple):
     song_key_strength: Annotated[
         float | None, fact("float", "correlation of the notes with that key, 0 to 1", tables=("songs",))
     ] = None
+    similar_song_group: Annotated[
+        int | None,
+        group("group of songs that share similar tracks; NULL for a song that is in none", tables=("songs",)),
+    ] = None
     links: tuple[LinkRecord, ...] = ()
 
 
 TRACK_FIELDS = declared_fields(TrackRecord)
 LINK_FIELDS = declared_fields(LinkRecord)
 SONG_FIELDS = declared_fields(SongRecord)
-SONG_FACT_FIELDS = tuple(field for field in SONG_FIELDS if field.computed and field.name != "facts_version")
-"""Fields of songs that are computed from the facts of their tracks."""
+SONG_FACT_FIELDS = tuple(
+    field for field in SONG_FIELDS if (field.computed and field.name != "facts_version") or field.grouped
+)
+"""Fields of songs that follow from their tracks, after the run."""
 
 SONG_KEY_FACTS = ("facts_version", "pitch_class_weights", "final_onset_ticks", "final_pitch")
 """Names of the facts of tracks from which the keys of songs are found."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from midiprism.records.field import Field, fact
+from midiprism.records.field import Field, fact, group
 
 
 class TrackRecord(NamedTuple):
@@ -257,4 +257,7 @@ class TrackRecord(NamedTuple):
     drum_pieces: Annotated[
         str | None,
         fact("text", "MIDI note numbers that a drum kit plays, such as 36,38,42", low_cardinality=True),
+    ] = None
+    similar_track_group: Annotated[
+        int | None, group("group of tracks that are the same music; NULL for a track that is in none")
     ] = None

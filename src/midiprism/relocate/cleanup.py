@@ -19,9 +19,14 @@ from midiprism.results.removed_files import RemovedFiles
 from midiprism.results.result_dir import catalog_address, catalog_path
 from midiprism.results.result_store import open_result_store
 from midiprism.search.index.generation import INDEX_FOLDER, remove_index
+from midiprism.similarity.folder import SIMILARITY_FOLDER
+from midiprism.similarity.generation import remove_fingerprints
 from midiprism.sources import MARKER_FILE_NAME
 from midiprism.stores import TrackStore
 from midiprism.stores.errors import write_error
+
+_DERIVED_FOLDERS = {INDEX_FOLDER: remove_index, SIMILARITY_FOLDER: remove_fingerprints}
+"""Folders that derive from the catalog and the tracks, and what removes them."""
 
 
 class SourceCleaner:
@@ -109,7 +114,7 @@ class SourceCleaner:
             elif name == CARD_FILE and self._has_copied_card():
                 os.unlink(os.path.join(self._root, name))
                 self._relocation.count(files_removed=1)
-            elif name == INDEX_FOLDER and remove_index(self._root):
+            elif name in _DERIVED_FOLDERS and _DERIVED_FOLDERS[name](self._root):
                 continue
             elif name not in (MARKER_FILE_NAME, *store_folders):
                 self._relocation.count(files_left=1)

@@ -1,8 +1,8 @@
 """Groups the songs of a library, so that a data set made of it can be divided without leaks.
 
 Versions and copies of a song are found by their titles (``title_keys``) and by the notes of whole tracks:
-two long tracks with the same onsets and pitches are not in two songs by chance. Only songs with tracks are
-grouped.
+two long tracks with the same onsets and pitches are not in two songs by chance. Where the songs that share
+similar tracks are known, they are in one group too. Only songs with tracks are grouped.
 
 What many groups share is boilerplate, and would connect everything with everything. So songs are first
 joined by what at most ``MAX_GROUPS`` of them share; then what more songs share joins them if they are in at
@@ -68,6 +68,18 @@ class TitleHashes(NamedTuple):
     folders: IntArray
 
 
+class SimilarSongs(NamedTuple):
+    """Songs and the groups of similar songs that they are in, as arrays of one length, in any order.
+
+    Attributes:
+        songs: numbers of songs, from 0.
+        groups: numbers of the groups, see ``midiprism.similarity``.
+    """
+
+    songs: IntArray
+    groups: IntArray
+
+
 class LeakageGroup(NamedTuple):
     """The group of a song.
 
@@ -96,7 +108,11 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
 
 
 def group_songs(
-    digests: Iterable[bytes], has_tracks: BoolArray, titles: TitleHashes, notes: NoteHashes
+    digests: Iterable[bytes],
+    has_tracks: BoolArray,
+    titles: TitleHashes,
+    notes: NoteHashes,
+    similar: SimilarSongs | None = None,
 ) -> GroupKeys:
     """Return the group of each song, as a number for ``leakage_group``.
 
@@ -105,6 +121,7 @@ def group_songs(
         has_tracks: whether each song has tracks.
         titles: from the paths at which they were found.
         notes: of the tracks with at least ``MIN_NOTES`` notes.
+        similar: songs that share music; these are joined however many they are. None where it is not known.
 
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
@@ -113,6 +130,8 @@ def group_songs(
         np.uint64
     )
     roots = np.arange(len(prefixes), dtype=np.int64)
+    if similar is not None:
+        _join(roots, *_distinct(*similar))
     shared = [_shared(*_trusted_titles(titles, has_tracks)), _shared(*notes)]
     for songs, keys in shared:
         few = _counts(keys) <= MAX_GROUPS

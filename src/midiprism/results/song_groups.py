@@ -8,13 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.catalog import Address, open_read_only
-from midiprism.catalog.queries.song_rows import long_track_hashes, song_digests, song_names, song_track_ids
+from midiprism.catalog.queries.song_rows import (
+    long_track_hashes,
+    similar_songs,
+    song_digests,
+    song_names,
+    song_track_ids,
+)
 from midiprism.results.leakage_groups import (
     MIN_NOTES,
     BoolArray,
     GroupKeys,
     IntArray,
     NoteHashes,
+    SimilarSongs,
     TitleHashes,
     group_songs,
     hash_titles,
@@ -67,7 +74,13 @@ def read_song_groups(connection: Any, titles: Callable[[], TitleHashes]) -> Song
     has_tracks = np.array(link_counts, np.int64) > 0
     return SongGroups(
         sorted_ids,
-        group_songs(digests, has_tracks, _titles_by_position(titles(), sorted_ids), notes),
+        group_songs(
+            digests,
+            has_tracks,
+            _titles_by_position(titles(), sorted_ids),
+            notes,
+            _similar_by_position(similar_songs(connection), sorted_ids),
+        ),
     )
 
 
@@ -111,6 +124,14 @@ def _notes_by_position(
     rows, counted = _find_positions(np.concatenate(track_ids), tracks.ids)
     present &= counted
     return NoteHashes(positions[present], tracks.hashes[rows[present]])
+
+
+def _similar_by_position(rows: Iterable[Sequence[tuple[int, int]]], sorted_ids: IntArray) -> SimilarSongs:
+    """Return groups of similar songs with the positions of the songs in ``sorted_ids``."""
+    parts = [np.fromiter(chain.from_iterable(part), np.int64, 2 * len(part)) for part in rows]
+    song_ids, groups = np.concatenate([np.empty(0, np.int64), *parts]).reshape(-1, 2).T
+    positions, present = _find_positions(song_ids, sorted_ids)
+    return SimilarSongs(positions[present], groups[present])
 
 
 def _find_positions(wanted_ids: IntArray, sorted_ids: IntArray) -> tuple[IntArray, BoolArray]:

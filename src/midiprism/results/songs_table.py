@@ -86,6 +86,7 @@ def song_columns(
                 f"[{', '.join(other_metadata[song_id])}]" if song_id in other_metadata else None
                 for song_id in part.id
             ],
+            "similar_song_group": part.similar_song_group,
         }
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from midiprism.search.musical_keys import SHORT_NAMES
+from midiprism.search.query import LIKE_FIELD
 from midiprism.search.query_fields import LENGTH_FIELD, QUERY_FIELDS, QueryField, QueryKind, find_field
 from midiprism.search.query_words import SPECIAL_FIELDS
 from midiprism.search.saved_searches import SavedSearches, default_folder
@@ -17,6 +18,7 @@ _SPECIAL_HELP = {
     "has": "fields that have a value",
     "sort": "order of the tracks",
     LENGTH_FIELD: "8bars, 16beats, ..30s, 1:30..2:00",
+    LIKE_FIELD: "tracks with the music of a track: digits of its BLAKE3",
 }
 _VALUES: Mapping[QueryKind, Sequence[str]] = {
     "key": [*SHORT_NAMES, "major", "minor"],

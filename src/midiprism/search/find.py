@@ -11,11 +11,12 @@ from midiprism.catalog.queries.missing_facts import count_missing_facts
 from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
 from midiprism.catalog.track_row import TrackRow
 from midiprism.results.result_dir import catalog_address, open_catalog_of, require_result
+from midiprism.search.like_terms import with_like_tracks
 from midiprism.search.query import Query
 
 if TYPE_CHECKING:  # which load NumPy
     from midiprism.search.index.facets import Facet
-    from midiprism.search.index.search_index import SearchIndex
+    from midiprism.search.index.search_index import Matches, SearchIndex
 
 Scan = Callable[[Query, int | None, bool], Generator[TrackRow, None, None]]
 
@@ -39,6 +40,7 @@ class TrackSearch:
     """Searches in one snapshot of a result.
 
     Args:
+        out: folder of the result.
         reader: of the catalog.
         index: of the same snapshot; None where tracks are found by a scan of the catalog.
         scan: returns the tracks of a query by a scan, given its limit and whether to count ``shared``.
@@ -51,8 +53,14 @@ class TrackSearch:
     """
 
     def __init__(
-        self, reader: CatalogReader, index: "SearchIndex | None", scan: Scan, obstacle: str | None
+        self,
+        out: str,
+        reader: CatalogReader,
+        index: "SearchIndex | None",
+        scan: Scan,
+        obstacle: str | None,
     ) -> None:
+        self._out = out
         self.reader = reader
         self.obstacle = obstacle
         self._index = index
@@ -71,6 +79,7 @@ class TrackSearch:
         Raises:
             CatalogError: the catalog cannot be read.
         """
+        query = with_like_tracks(query, self._out, self.reader)
         if self._index is None:
             with closing(self._scan(query, limit, count_shared)) as rows:
                 yield from rows
@@ -93,7 +102,7 @@ class TrackSearch:
         Raises:
             CatalogError: the catalog cannot be read.
         """
-        return len(self._made_index().search(query))
+        return len(self._search(query))
 
     def facets(self, query: Query, names: Sequence[str] | None = None) -> "tuple[Facet, ...]":
         """Return how many of the tracks that a query finds have each value of some fields.
@@ -108,7 +117,7 @@ class TrackSearch:
         """
         from midiprism.search.index.facets import DEFAULT_FACETS
 
-        return self._made_index().search(query).facets(DEFAULT_FACETS if names is None else names)
+        return self._search(query).facets(DEFAULT_FACETS if names is None else names)
 
     def page(
         self, query: Query, limit: int, facets: Sequence[str] | None = None, *, offset: int = 0
@@ -127,7 +136,7 @@ class TrackSearch:
         """
         from midiprism.search.index.facets import DEFAULT_FACETS
 
-        matches = self._made_index().search(query)
+        matches = self._search(query)
         counts = matches.facets(DEFAULT_FACETS if facets is None else facets)
         return SearchPage(
             len(matches), [*found_rows(self.reader, iter(matches.window(offset, limit)))], counts
@@ -142,6 +151,20 @@ class TrackSearch:
         if self._index is None:
             return count_missing_facts(self.reader)
         return self._index.missing_facts()
+
+    def first_rows(self, track_ids: Sequence[int]) -> dict[int, TrackRow]:
+        """Return for each track, by its id in the catalog, the row of its first link; none without a song.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        keys = self._made_index().first_links(track_ids)
+        places = {key[:2]: track_id for track_id, key in keys.items()}
+        rows = found_rows(self.reader, iter([*keys.values()]))
+        return {places[row.song_id, row.position]: row for row in rows}
+
+    def _search(self, query: Query) -> "Matches":
+        return self._made_index().search(with_like_tracks(query, self._out, self.reader))
 
     def _made_index(self) -> "SearchIndex":
         """Return the index, which is made in memory if there is none."""
@@ -189,4 +212,4 @@ def open_search(
             reader = stack.enter_context(open_reader(address))
         opened = open_index(out, address, reader, on_build)
         index = None if opened.generation is None else SearchIndex(opened.generation)
-        yield TrackSearch(reader, index, scan, opened.obstacle)
+        yield TrackSearch(out, reader, index, scan, opened.obstacle)

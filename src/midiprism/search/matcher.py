@@ -18,6 +18,7 @@ from midiprism.search.query import (
     Flag,
     Group,
     Key,
+    Like,
     Match,
     Present,
     Query,
@@ -57,6 +58,9 @@ def _any(predicates: list[Predicate]) -> Predicate:
 def _match_predicate(match: Match) -> Predicate:
     if isinstance(match, Word):
         return _any([_field_predicate(field, Contains(match.text)) for field in WORD_FIELDS])
+    if isinstance(match, Like):
+        digests = match.found.digests if match.found is not None else frozenset()
+        return lambda row: row.track.digest in digests
     assert isinstance(match, FieldMatch)
     return _field_predicate(QUERY_FIELDS[match.field], match.test)
 

@@ -1,5 +1,6 @@
 """Parses the text of a query."""
 
+import re
 from collections.abc import Iterator
 
 from midiprism.catalog.folding import fold_text
@@ -7,9 +8,11 @@ from midiprism.search.errors import QueryError
 from midiprism.search.parse_values import LENGTH_UNITS, parse_length, parse_test
 from midiprism.search.query import (
     ANY_FIELD,
+    LIKE_FIELD,
     FieldMatch,
     Flag,
     Group,
+    Like,
     Match,
     Present,
     Query,
@@ -33,6 +36,8 @@ MAX_QUERY_LENGTH = 20_000
 MAX_GROUPS = 200
 MAX_TEXT_LENGTH = 4_096
 """Most characters of a folded text to search for; SQLite takes patterns of at most 50,000 bytes."""
+
+_TRACK_DIGITS = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 def parse_query(text: str, saved: SavedSearches | None = None) -> Query:
@@ -160,6 +165,8 @@ def _match(text: str, name: str | None, piece: Piece) -> Match:
     if name == "has":
         field = _find(text, piece.value, piece.value_start, piece.end)
         return FieldMatch(field.name, _presence(field))
+    if name == LIKE_FIELD:
+        return Like(_track_digits(text, piece))
     if name == LENGTH_FIELD:
         return parse_length(text, piece)
     if name == "sort":
@@ -168,6 +175,13 @@ def _match(text: str, name: str | None, piece: Piece) -> Match:
     field = _find(text, name, piece.start, end)
     _check_text(text, piece)
     return FieldMatch(field.name, parse_test(text, field, piece))
+
+
+def _track_digits(text: str, piece: Piece) -> str:
+    if _TRACK_DIGITS.fullmatch(piece.value) is None:
+        reason = "A track is named by 8 to 64 hexadecimal digits of its BLAKE3, as in `like:1f3a5c7e`."
+        raise QueryError(reason, text, piece.value_start, piece.end)
+    return piece.value.lower()
 
 
 def _presence(field: QueryField) -> Test:

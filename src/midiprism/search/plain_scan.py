@@ -18,6 +18,7 @@ from midiprism.search.query import (
     FieldMatch,
     Flag,
     Key,
+    Like,
     Match,
     Query,
     Range,
@@ -89,6 +90,8 @@ def _match_conditions(match: Match) -> Iterator[Condition]:
     if isinstance(match, Word):
         for field in WORD_FIELDS:
             yield from _match_conditions(FieldMatch(field.name, Contains(match.text)))
+        return
+    if isinstance(match, Like):
         return
     field = QUERY_FIELDS[match.field]
     if field.record == "catalog" or (field.record == "songs" and field.field_names[0] != SONG_NAME):

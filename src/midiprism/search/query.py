@@ -5,14 +5,17 @@ matches, possibly negated. ``str(query)`` is its canonical text: parsing it give
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from midiprism.search.musical_keys import Mode, MusicalKey, related_keys
 
 ANY_FIELD = "any"
 """The name under which words can be written as a field."""
+
+LIKE_FIELD = "like"
+"""The name under which a track is given that others shall be like."""
 
 _PLAIN_TEXT = re.compile(r"[\w/#&+!?*][\w./#&+!?*~-]*")
 """Texts that need no quotes."""
@@ -177,7 +180,36 @@ class FieldMatch:
         return f"has:{self.field}" if isinstance(self.test, Present) else f"{self.field}:{self.test}"
 
 
-Match = Word | FieldMatch
+@dataclass(frozen=True, slots=True)
+class LikeTracks:
+    """The tracks that are like another one.
+
+    Attributes:
+        ids: of the tracks in the catalog, ascending.
+        digests: of the tracks.
+    """
+
+    ids: tuple[int, ...]
+    digests: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A track has the music of another one.
+
+    Attributes:
+        track: the first hexadecimal digits of the BLAKE3 of that one.
+        found: the tracks that are like it; None before they were looked for.
+    """
+
+    track: str
+    found: LikeTracks | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{LIKE_FIELD}:{self.track}"
+
+
+Match = Word | FieldMatch | Like
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +292,26 @@ class Query:
         """Yield the terms of all groups."""
         for group in self.groups:
             yield from group.terms
+
+    def with_found(self, find: Callable[[str], LikeTracks]) -> "Query":
+        """Return the same query with what was found for each of its matches of kind ``Like``.
+
+        Args:
+            find: returns the tracks that are like one that is given by digits of its BLAKE3.
+        """
+        if not any(isinstance(match, Like) for match in self.matches()):
+            return self
+
+        def found(match: Match) -> Match:
+            return replace(match, found=find(match.track)) if isinstance(match, Like) else match
+
+        return replace(
+            self,
+            groups=tuple(
+                Group(tuple(replace(term, matches=(*map(found, term.matches),)) for term in group.terms))
+                for group in self.groups
+            ),
+        )
 
     def matches(self) -> Iterator[Match]:
         """Yield the matches of all terms."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from midiprism.search.errors import QueryError
-from midiprism.search.query import quote
+from midiprism.search.query import LIKE_FIELD, quote
 from midiprism.search.query_fields import LENGTH_FIELD, QUERY_FIELDS, find_field, nearest_name
 
-SPECIAL_FIELDS = ("any", "has", "sort", LENGTH_FIELD)
+SPECIAL_FIELDS = ("any", "has", "sort", LENGTH_FIELD, LIKE_FIELD)
 """Names that are written as those of fields are."""
 
 _LIKENESS = 0.66

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from midiprism.search.index.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
+from midiprism.fs.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
 
 ARRAYS: dict[str, NDArray[Any]] = {
     "small": np.arange(5, dtype=np.uint8),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from midiprism.catalog.folding import fold_text
+from midiprism.fs.column_file import ArraysInMemory
 from midiprism.search.index import encoding
-from midiprism.search.index.column_file import ArraysInMemory
 from midiprism.search.index.encoding import TextCollector, encode_numbers
 from midiprism.search.index.segment import NumberColumn, TextColumn
 

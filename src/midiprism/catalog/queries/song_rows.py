@@ -42,6 +42,7 @@ class SongColumns(NamedTuple):
     source_metadata: Sequence[str | None]
     song_key: Sequence[str | None]
     song_key_strength: Sequence[float | None]
+    similar_song_group: Sequence[int | None]
 
 
 def commit_state(connection: Connection) -> str:
@@ -77,6 +78,12 @@ def long_track_hashes(connection: Connection, min_notes: int) -> Iterator[Sequen
     """Return ids of the tracks that have so many notes, in their order, with the hashes of their notes."""
     query = select(tracks.c.id, tracks.c.note_hash).where(tracks.c.note_count >= min_notes)
     return _row_batches(connection, query.order_by(tracks.c.id))
+
+
+def similar_songs(connection: Connection) -> Iterator[Sequence[tuple[int, int]]]:
+    """Return ids of the songs that are in groups of similar songs, with their groups."""
+    group = songs.c.similar_song_group
+    return _row_batches(connection, select(songs.c.id, group).where(group.is_not(None)))
 
 
 def other_source_metadata(connection: Connection) -> dict[int, list[str]]:

@@ -62,6 +62,13 @@ def export(
         int | None,
         typer.Option(min=1, metavar="N", help="Export the first N tracks only, in the order of `list`."),
     ] = None,
+    one_per_group: Annotated[
+        bool,
+        typer.Option(
+            "--one-per-group",
+            help="Export one track of each group that `duplicates --similar` found, and each track once.",
+        ),
+    ] = False,
     prune: Annotated[
         bool,
         typer.Option(
@@ -79,7 +86,8 @@ def export(
     if store == "parquet":
         if by is not None or hardlink or prune:
             raise UsageError("A data set has no file for each track: leave --by, --hardlink and --prune out.")
-        return _export_data_set(out, to, parse_arguments(query, filters), catalog, output, limit, dry_run)
+        parsed = parse_arguments(query, filters)
+        return _export_data_set(out, to, parsed, catalog, output, limit, one_per_group, dry_run)
     from midiprism.export.export import export_tracks
     from midiprism.export.path_template import PathTemplate
     from midiprism.search.find import open_search
@@ -98,6 +106,7 @@ def export(
             database=result.database,
             hardlink=hardlink,
             limit=limit,
+            one_per_group=one_per_group,
             prune=prune,
             dry_run=dry_run,
             stop=stop,
@@ -118,6 +127,7 @@ def _export_data_set(
     catalog: CatalogOptions,
     output: SummaryOptions,
     limit: int | None,
+    one_per_group: bool,
     dry_run: bool,
 ) -> int:
     from midiprism.export.data_set import export_data_set
@@ -125,7 +135,14 @@ def _export_data_set(
     result = locate(out, catalog, quiet=output.quiet)
     with interruptible("Stopping.") as stop:
         summary = export_data_set(
-            result.folder, to, query, database=result.database, limit=limit, dry_run=dry_run, stop=stop
+            result.folder,
+            to,
+            query,
+            database=result.database,
+            limit=limit,
+            one_per_group=one_per_group,
+            dry_run=dry_run,
+            stop=stop,
         )
     print_data_set(summary, result.quoted, quiet=output.quiet, stderr=output.as_json)
     if output.as_json:

@@ -53,7 +53,9 @@ def json_fields() -> "dict[str, Field]":
     from midiprism.records.fields import TRACK_FIELDS
 
     # Some fields only name the track's file; they have no column in Parquet either.
-    track_fields = {field.public_name: field for field in TRACK_FIELDS if field.parquet_name is not None}
+    track_fields = {
+        field.public_name: field for field in TRACK_FIELDS if field.parquet_name is not None or field.grouped
+    }
     link_fields = _link_fields()
     return link_fields | {key: field for key, field in track_fields.items() if key not in link_fields}
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midiprism.catalog.folding import fold_text
-from midiprism.search.index.column_file import Array
+from midiprism.fs.column_file import Array
 
 SEPARATOR = b"\xff"
 """Stands around each text of a list of texts; no byte of UTF-8 equals it."""

@@ -14,8 +14,7 @@ import numpy as np
 
 from midiprism.catalog.queries.index_rows import CatalogState
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
-from midiprism.results.lock import LOCK_FILE
-from midiprism.search.index.column_file import (
+from midiprism.fs.column_file import (
     Array,
     ArraysInMemory,
     ColumnFile,
@@ -23,6 +22,7 @@ from midiprism.search.index.column_file import (
     DamagedIndexError,
     write_columns,
 )
+from midiprism.results.lock import LOCK_FILE
 from midiprism.search.index.index_columns import SIGNATURE
 
 INDEX_FOLDER = ".midiprism-index"

@@ -30,6 +30,7 @@ from midiprism.search.query import (
     Flag,
     Group,
     Key,
+    Like,
     Match,
     Present,
     Query,
@@ -85,8 +86,17 @@ def _match_masks(segment: Segment, match: Match) -> Iterable[LevelMask]:
     if isinstance(match, Word):
         for field in WORD_FIELDS:
             yield from _field_masks(segment, field, Contains(match.text))
+    elif isinstance(match, Like):
+        yield "tracks", _tracks_found(segment, match)
     else:
         yield from _field_masks(segment, QUERY_FIELDS[match.field], match.test)
+
+
+def _tracks_found(segment: Segment, match: Like) -> BoolArray:
+    """Return for each track of a segment whether it was found to be like another one."""
+    ids = segment.columns["tracks.id"]
+    wanted = np.array(() if match.found is None else match.found.ids, ids.dtype)
+    return np.isin(ids, wanted)
 
 
 def _field_masks(segment: Segment, field: QueryField, test: Test) -> Iterable[LevelMask]:

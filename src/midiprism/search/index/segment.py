@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.search.index.column_file import Array, Columns
+from midiprism.fs.column_file import Array, Columns
 from midiprism.search.index.index_columns import SHARED, IndexColumn, Level
 from midiprism.search.index.text_search import BoolArray, TextList
 

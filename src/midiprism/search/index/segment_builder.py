@@ -20,8 +20,8 @@ from midiprism.catalog.queries.index_rows import (
     track_rows,
 )
 from midiprism.catalog.reader import CatalogReader
+from midiprism.fs.column_file import Array, ArraysInMemory
 from midiprism.fs.path_text import path_text
-from midiprism.search.index.column_file import Array, ArraysInMemory
 from midiprism.search.index.encoding import (
     SEPARATOR,
     Arrays,

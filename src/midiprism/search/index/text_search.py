@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.search.index.column_file import Array
+from midiprism.fs.column_file import Array
 from midiprism.search.index.encoding import SEPARATOR
 
 BoolArray = NDArray[np.bool_]

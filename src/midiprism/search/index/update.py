@@ -25,8 +25,8 @@ from midiprism.catalog.queries.index_rows import (
 )
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
+from midiprism.fs.column_file import Array, ColumnFile, Columns
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.index.column_file import Array, ColumnFile, Columns
 from midiprism.search.index.generation import (
     Generation,
     IndexedSegment,

@@ -132,6 +132,7 @@ class ParquetSong(NamedTuple):
         song_key: estimated from all its tracks but drums, such as ``D minor``; None where it was not.
         song_key_strength: correlation of its notes with that key, 0 to 1.
         other_source_metadata: what the source says of it at other paths, where that differs, as a JSON array.
+        similar_song_group: number of its group of songs that share similar tracks; None where it is in none.
     """
 
     blake3: bytes
@@ -153,6 +154,7 @@ class ParquetSong(NamedTuple):
     song_key: str | None
     song_key_strength: float | None
     other_source_metadata: str | None = None
+    similar_song_group: int | None = None
 
 
 _SONG_FIELD_COLUMNS = {column.name: column for column in _columns_of(SONG_FIELDS)}
@@ -181,6 +183,12 @@ SONG_COLUMNS = (
         "other_source_metadata",
         "string",
         description="the same at other paths of the song, where it differs, as a JSON array",
+    ),
+    ParquetColumn(
+        "similar_song_group",
+        "int64",
+        description="group of songs that share similar tracks; null for a song that is in none",
+        added_later=True,
     ),
 )
 

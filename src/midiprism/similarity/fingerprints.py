@@ -1,0 +1,117 @@
+"""The fingerprints of tracks: lines, sets of phrases and signatures, as arrays."""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from midiprism.similarity.kernel.fingerprint_kernel import lines_kernel, phrases_kernel, signatures_kernel
+from midiprism.similarity.kernel.tables import MAX_GROUPS, SIGNATURE_VALUES, new_line
+from midiprism.smf.kernel.jit import ENABLED
+
+MAX_BYTES_PER_CALL = 8 << 20
+_BYTES_PER_NOTE = 3
+
+
+class Lines(NamedTuple):
+    """The lines of tracks, one after the other: the highest notes of those that begin together.
+
+    Attributes:
+        starts: where each line starts in the other arrays, and the end of the last one; int64.
+        gaps: times since the group before, or since the start of the track, in 1/48 quarter notes; uint16.
+        pitches: MIDI note numbers; of drums, numbers for pieces; uint8.
+        drums: 1 for each line of drums, else 0; uint8.
+    """
+
+    starts: Any
+    gaps: Any
+    pitches: Any
+    drums: Any
+
+    def __len__(self) -> int:  # of tracks, not of arrays
+        return len(self.drums)
+
+
+class PhraseSets(NamedTuple):
+    """Sets of phrases, one after the other.
+
+    Attributes:
+        phrases: hashes of 32 bits; uint32.
+        ends: where each set ends; int64.
+    """
+
+    phrases: Any
+    ends: Any
+
+    @property
+    def sizes(self) -> Any:
+        """The number of phrases in each set."""
+        return np.diff(self.ends, prepend=0)
+
+
+class Fingerprinter:
+    """Makes the fingerprints of tracks; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._line = new_line()
+
+    def lines(self, tracks: Sequence[bytes], drums: Sequence[bool]) -> Lines:
+        """Return the lines of tracks.
+
+        Args:
+            tracks: bytes of each track, as ``midiprism.split`` returns them.
+            drums: whether each of them plays a drum kit.
+        """
+        parts = [self._lines(tracks[first:last], drums[first:last]) for first, last in _calls(tracks)]
+        return join_lines(parts)
+
+    def _lines(self, tracks: Sequence[bytes], drums: Sequence[bool]) -> Lines:
+        ends = np.fromiter(accumulate(map(len, tracks)), np.int64, len(tracks))
+        joined = b"".join(tracks)
+        # Plain Python would calculate with the bytes of an array in 8 bits.
+        data = np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined)
+        room = sum(min(MAX_GROUPS, len(track) // _BYTES_PER_NOTE + 1) for track in tracks)
+        gaps, pitches = np.empty(room, np.uint16), np.empty(room, np.uint8)
+        line_ends = np.empty(len(tracks), np.int64)
+        flags = np.array(drums, np.int64)
+        lines_kernel(data, ends, flags, gaps, pitches, line_ends, self._line)
+        starts = np.concatenate([np.zeros(1, np.int64), line_ends])
+        return Lines(starts, gaps[: starts[-1]].copy(), pitches[: starts[-1]].copy(), flags.astype(np.uint8))
+
+    def phrases(self, lines: Lines) -> PhraseSets:
+        """Return the set of phrases of each line."""
+        phrases = np.empty(2 * len(lines.gaps), np.uint32)
+        ends = np.empty(len(lines), np.int64)
+        phrases_kernel(lines.starts, lines.gaps, lines.pitches, lines.drums, phrases, ends, self._line)
+        return PhraseSets(phrases[: ends[-1] if len(ends) else 0].copy(), ends)
+
+
+def sign_phrases(sets: PhraseSets) -> Any:
+    """Return the MinHash signature of each set; uint32, shape (sets, 64)."""
+    signatures = np.empty(len(sets.ends) * SIGNATURE_VALUES, np.uint32)
+    signatures_kernel(sets.phrases, sets.ends, signatures)
+    return signatures.reshape(-1, SIGNATURE_VALUES)
+
+
+def join_lines(parts: Sequence[Lines]) -> Lines:
+    """Return the lines of all parts, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = [np.diff(part.starts) for part in parts]
+    starts = np.concatenate([np.zeros(1, np.int64), *sizes]).cumsum()
+    nothing = Lines(starts, np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(0, np.uint8))
+    others = zip(*((part.gaps, part.pitches, part.drums) for part in (nothing, *parts)), strict=True)
+    return Lines(starts, *map(np.concatenate, others))
+
+
+def _calls(tracks: Sequence[bytes]) -> Iterable[tuple[int, int]]:
+    """Return ranges of tracks that have no more bytes than the limit, unless it is one track."""
+    first = size = 0
+    for index, track in enumerate(tracks):
+        if size + len(track) > MAX_BYTES_PER_CALL and index > first:
+            yield first, index
+            first, size = index, 0
+        size += len(track)
+    if first < len(tracks):
+        yield first, len(tracks)

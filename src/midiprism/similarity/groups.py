@@ -1,0 +1,245 @@
+"""The groups of similar tracks and songs of a result, in its catalog.
+
+Everything is computed first, and recorded in one transaction: a process that is killed leaves the groups of
+before. Tracks that were grouped before are not compared with each other again.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from midiprism.catalog import Catalog, PostgresAddress, utc_now
+from midiprism.catalog.queries.gone_songs import record_change
+from midiprism.catalog.queries.similar_tracks import (
+    digests_of,
+    grouping_state,
+    links_of_all,
+    set_groups,
+    song_groups,
+    track_groups,
+    track_ids,
+)
+from midiprism.catalog.reader import CatalogReader, reader_of
+from midiprism.results.compaction import Compactor
+from midiprism.results.lock import lock_exclusive
+from midiprism.results.result_dir import require_result
+from midiprism.results.result_store import open_result_store, require_identity
+from midiprism.results.upkeep import update_card
+from midiprism.results.writable_catalog import open_writable_catalog_of
+from midiprism.similarity.collection import Collection
+from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
+from midiprism.similarity.grouping import connect, group_tracks
+from midiprism.similarity.segment import digest_number
+from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
+from midiprism.similarity.update import update_fingerprints
+
+GROUPING_VERSION = 1
+"""Increases whenever the same fingerprints may be grouped in another way than before."""
+
+MIN_SONG_PHRASES = 24
+"""Songs are joined by tracks with at least so many different phrases."""
+
+MAX_SONGS = 50
+"""Boilerplate is shared by more songs, and joins none of them."""
+
+
+class _State(NamedTuple):
+    """The record that a grouping keeps of itself.
+
+    Attributes:
+        last_id: the highest id of a track that was grouped.
+        last_digest: the first bytes of its digest, as a number.
+    """
+
+    version: Sequence[int]
+    threshold: float
+    last_id: int
+    last_digest: int
+
+
+def update_groups(
+    out: str,
+    database: PostgresAddress | None = None,
+    threshold: float | None = None,
+    threads: int = 2,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[FingerprintProgress], None] = lambda _: None,
+) -> GroupCounts:
+    """Bring fingerprints and groups of the result in ``out`` up to date.
+
+    Args:
+        out: folder of the result.
+        database: where the catalog is; None for a file in the result.
+        threshold: least score of a link; None for that of the last grouping, or else the default. With
+            another than before, all is grouped anew.
+        threads: that read and compare.
+        stop: once true, it ends, and the groups stay as they were.
+        on_progress: called while fingerprints are made.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        StoreError: another process writes to it, or it cannot be written.
+        CatalogError: the catalog cannot be used.
+    """
+    require_result(out)
+    with lock_exclusive(out), open_writable_catalog_of(out, database) as catalog:
+        counts = GroupCounts()
+        with reader_of(catalog) as reader:
+            updated = update_fingerprints(out, reader, threads, stop=stop, on_progress=on_progress)
+            counts.tracks_added, counts.tracks_lost = updated.added, updated.lost
+            before = _read_state(reader)
+            counts.threshold = threshold or (before.threshold if before else DEFAULT_THRESHOLD)
+            counts.whole = updated.whole and not stop()
+            if not counts.whole:
+                return counts
+            work = _Grouped(reader, Collection(updated.generation), before, counts.threshold)
+            counts.whole = work.group(threads, stop)
+            of_tracks = work.changed_tracks()
+            of_songs = work.changed_songs()
+        if counts.whole and (of_tracks or of_songs or work.state != before):
+            _record(catalog, of_tracks, of_songs, work.state)
+            counts.tracks_changed, counts.songs_changed = len(of_tracks), len(of_songs)
+            _update_tables(out, catalog)
+        return counts
+
+
+def _read_state(reader: CatalogReader) -> _State | None:
+    text = grouping_state(reader)
+    return None if text is None else _State(**json.loads(text))
+
+
+def _record(catalog: Catalog, of_tracks: dict[int, Any], of_songs: dict[int, Any], state: _State) -> None:
+    with catalog.exclusive(None) as exclusive:
+        run_id = catalog.newest_run()
+        if exclusive and run_id is not None:
+            set_groups(catalog, of_tracks, of_songs, json.dumps(state._asdict()))
+            record_change(catalog, run_id, utc_now(), of_songs, changed_tracks=of_tracks)
+
+
+def _update_tables(out: str, catalog: Catalog) -> None:
+    """Bring the table of songs up to date, where there is one."""
+    identity = require_identity(out)
+    with closing(open_result_store(out, identity)) as store:
+        if store.shards is not None:
+            Compactor(catalog, store.shards, None).update_songs_table()
+            update_card(out, identity, catalog, None, force=True)
+
+
+class _Grouped:
+    """One grouping.
+
+    Args:
+        reader: of the catalog.
+        prints: of all tracks.
+        before: the state of the last grouping.
+        threshold: least score of a link.
+    """
+
+    def __init__(
+        self, reader: CatalogReader, prints: Collection, before: _State | None, threshold: float
+    ) -> None:
+        self._reader = reader
+        self._prints = prints
+        self._threshold = threshold
+        self._is_there = np.isin(prints.ids, track_ids(reader), assume_unique=True)
+        prints.sizes[~self._is_there] = 0
+        self._roots = np.arange(len(prints), dtype=np.int64)
+        self._recorded = track_groups(reader)
+        last = len(prints) - 1
+        self.state = _State(
+            (FINGERPRINT_VERSION, GROUPING_VERSION),
+            threshold,
+            int(prints.ids[last]) if last >= 0 else 0,
+            int(prints.digests[last]) if last >= 0 else 0,
+        )
+        self._continues = before is not None and self._is_continued(before)
+        self._first_new = 0
+        if self._continues and before is not None:
+            self._first_new = int(np.searchsorted(prints.ids, before.last_id, "right"))
+            self._connect_recorded()
+
+    def _is_continued(self, before: _State) -> bool:
+        """Return whether the recorded groups are those that this grouping would make of the same tracks."""
+        if (tuple(before.version), before.threshold) != (self.state.version, self._threshold):
+            return False
+        digest = digests_of(self._reader, [before.last_id]).get(before.last_id)
+        return digest is not None and digest_number(digest) == before.last_digest
+
+    def _connect_recorded(self) -> None:
+        ids, groups = self._recorded[:, 0], self._recorded[:, 1]
+        order = np.argsort(groups, kind="stable")
+        rows = np.searchsorted(self._prints.ids, ids[order])
+        known = rows < len(self._prints)
+        known[known] &= self._prints.ids[rows[known]] == ids[order][known]
+        rows, groups = rows[known], groups[order][known]
+        same = groups[1:] == groups[:-1]
+        connect(self._roots, rows[:-1][same], rows[1:][same])
+
+    def group(self, threads: int, stop: Callable[[], bool]) -> bool:
+        """Compare tracks, and return whether that was not stopped."""
+        if self._first_new < len(self._prints):
+            limits = self._first_new, self._threshold, threads
+            group_tracks(self._prints, self._roots, *limits, stop)
+        return not stop()
+
+    def _numbers(self) -> dict[int, int]:
+        """Return the number of the group of each track that is in one, by the ids of the tracks.
+
+        It is the smallest id in the group, or a smaller one that had been there before.
+        """
+        ids = self._prints.ids
+        numbers = ids[self._roots]
+        if self._continues:
+            rows = np.searchsorted(ids, self._recorded[:, 0]).clip(max=max(0, len(ids) - 1))
+            known = ids[rows] == self._recorded[:, 0] if len(ids) else np.zeros(0, bool)
+            least = ids.copy()
+            np.minimum.at(least, self._roots[rows[known]], self._recorded[known, 1])
+            numbers = least[self._roots]
+        members = np.bincount(self._roots[self._is_there], minlength=len(ids))
+        grouped = self._is_there & (members[self._roots] > 1)
+        return dict(zip(ids[grouped].tolist(), numbers[grouped].tolist(), strict=True))
+
+    def changed_tracks(self) -> dict[int, int | None]:
+        """Return the groups of the tracks whose group changes."""
+        self._groups = self._numbers()
+        return _changes(dict(self._recorded.tolist()), self._groups)
+
+    def changed_songs(self) -> dict[int, int | None]:
+        """Return the groups of the songs whose group changes."""
+        prints = self._prints
+        counted = prints.ids[(prints.sizes >= MIN_SONG_PHRASES) & (prints.drums == 0)]
+        keys = np.fromiter((self._groups.get(it, it) for it in counted.tolist()), np.int64, len(counted))
+        recorded = dict(song_groups(self._reader).tolist())
+        return _changes(recorded, group_songs(links_of_all(self._reader), counted, keys))
+
+
+def group_songs(links: Any, track_ids: Any, keys: Any) -> dict[int, int]:
+    """Return the group of each song that is in one: the smallest id of its songs.
+
+    Args:
+        links: ids of songs and of their tracks; shape (links, 2).
+        track_ids: of the tracks that join songs, ascending.
+        keys: for each of them a number: tracks with the same one are similar.
+    """
+    places = np.searchsorted(track_ids, links[:, 1]).clip(max=max(0, len(track_ids) - 1))
+    known = track_ids[places] == links[:, 1] if len(track_ids) else np.zeros(len(links), bool)
+    pairs = np.unique(np.stack([keys[places[known]], links[known, 0]], axis=1), axis=0)
+    _, counts = np.unique(pairs[:, 0], return_counts=True)
+    counts = np.repeat(counts, counts)
+    songs, rows = np.unique(pairs[:, 1], return_inverse=True)
+    joins = (pairs[1:, 0] == pairs[:-1, 0]) & (counts[1:] <= MAX_SONGS)
+    roots = np.arange(len(songs))
+    connect(roots, rows[:-1][joins], rows[1:][joins])
+    members = np.bincount(roots, minlength=len(songs))
+    grouped = members[roots] > 1
+    return dict(zip(songs[grouped].tolist(), songs[roots[grouped]].tolist(), strict=True))
+
+
+def _changes(before: dict[int, int], after: dict[int, int]) -> dict[int, int | None]:
+    changes: dict[int, int | None] = {key: None for key in before if key not in after}
+    changes.update((key, group) for key, group in after.items() if before.get(key) != group)
+    return changes

@@ -1,0 +1,1 @@
+"""The compiled part: lines, phrases and signatures of tracks, and comparing them."""

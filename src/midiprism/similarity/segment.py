@@ -1,0 +1,114 @@
+"""A segment: the fingerprints of some tracks, and the index of their phrases.
+
+Segments are sorted by the ids of their tracks, and no two have ids in the same range.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from midiprism.fs.column_file import ArraysInMemory, Columns
+from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases
+from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
+
+_DIGEST_BYTES = 8
+_ROW_BITS = np.uint64(32)
+_ROW_MASK = np.uint64(0xFFFFFFFF)
+
+
+class NewTracks(NamedTuple):
+    """Tracks with their lines.
+
+    Attributes:
+        ids: in the catalog; int64, ascending.
+        digests: the first 8 bytes of their BLAKE3, as numbers; uint64.
+        lines: of the tracks.
+    """
+
+    ids: Any
+    digests: Any
+    lines: Lines
+
+
+def digest_number(digest: bytes) -> int:
+    """Return the first bytes of a digest as a number."""
+    return int.from_bytes(digest[:_DIGEST_BYTES], "big")
+
+
+class Segment:
+    """A segment, as arrays that may lie in a file.
+
+    Args:
+        columns: see ``build_segment``.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns["id"])
+
+    @property
+    def ids(self) -> Any:
+        """The ids of its tracks; int64, ascending."""
+        return self.columns["id"]
+
+    @property
+    def digests(self) -> Any:
+        """The first bytes of the digests of its tracks; uint64."""
+        return self.columns["digest"]
+
+    @property
+    def lines(self) -> Lines:
+        """The lines of its tracks."""
+        return Lines(*(self.columns[name] for name in Lines._fields))
+
+    @property
+    def sizes(self) -> Any:
+        """The number of different phrases of each track; int32."""
+        return self.columns["sizes"]
+
+    @property
+    def signatures(self) -> Any:
+        """The signatures of its tracks; uint32, shape (tracks, 64)."""
+        return self.columns["signatures"].reshape(-1, SIGNATURE_VALUES)
+
+    def tracks_with(self, phrases: Any) -> list[Any]:
+        """Return for each phrase the rows of the tracks that have it, ascending."""
+        known, starts, rows = (self.columns[name] for name in ("phrases", "phrase_starts", "phrase_rows"))
+        places = np.searchsorted(known, phrases).clip(max=max(0, len(known) - 1))
+        found = known[places] == phrases if len(known) else np.zeros(len(phrases), bool)
+        return [
+            rows[starts[place] : starts[place + 1]] if is_there else rows[:0]
+            for place, is_there in zip(places.tolist(), found.tolist(), strict=True)
+        ]
+
+
+def build_segment(parts: Sequence[NewTracks]) -> ArraysInMemory:
+    """Return the arrays of a segment.
+
+    Args:
+        parts: its tracks, in the order of their ids.
+    """
+    lines = join_lines([part.lines for part in parts])
+    sets = Fingerprinter().phrases(lines)
+    sizes = sets.sizes
+    # A phrase and the row of its track are one number each, which sort faster than pairs.
+    pairs = sets.phrases.astype(np.uint64) << _ROW_BITS | np.repeat(
+        np.arange(len(sizes), dtype=np.uint64), sizes
+    )
+    pairs.sort()
+    phrases = (pairs >> _ROW_BITS).astype(np.uint32)
+    firsts = np.flatnonzero(np.diff(phrases, prepend=phrases[:1] + np.uint32(1)))
+    columns = {
+        "id": np.concatenate([part.ids for part in parts]),
+        "digest": np.concatenate([part.digests for part in parts]),
+        **lines._asdict(),
+        "sizes": sizes.astype(np.int32),
+        "signatures": sign_phrases(sets).reshape(-1),
+        "phrases": phrases[firsts],
+        "phrase_starts": np.append(firsts, len(phrases)),
+        "phrase_rows": (pairs & _ROW_MASK).astype(np.uint32),
+    }
+    return ArraysInMemory(columns, {})

@@ -1,0 +1,150 @@
+"""Tests of fingerprints that follow a result: new tracks, removed ones, ids used again, kills, stores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midiprism.catalog.reader import open_reader
+from midiprism.errors import StoreError
+from midiprism.results.identity import StoreKind
+from midiprism.results.lock import lock_exclusive
+from midiprism.search.upkeep import update_after_run
+from midiprism.similarity import update as update_module
+from midiprism.similarity.fingerprints import Lines
+from midiprism.similarity.folder import similarity_folder
+from midiprism.similarity.generation import Generation, NamedSegment, read_generation, remove_fingerprints
+from midiprism.similarity.segment import NewTracks, Segment, build_segment
+from midiprism.similarity.update import without_removed
+from support.melodies import make_melody
+from support.removals import forget
+from support.similar_results import address_of, split_melodies, track_ids, update
+
+STORES: tuple[StoreKind, ...] = ("files", "parquet")
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.usefixtures("catalog_backend")
+def test_only_new_tracks_are_read(tmp_path: Path, store: StoreKind) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)], "b": [make_melody(2)]}, store)
+    assert update(out).added == 2
+    assert update(out).added == 0
+    split_melodies(tmp_path, {"c": [make_melody(3), make_melody(1)]}, store)
+    found = update(out)
+    assert (found.added, found.lost) == (1, 0)
+    assert track_ids(found.generation) == [1, 2, 3]
+
+
+def test_segments_are_merged_and_stay_sorted(tmp_path: Path) -> None:
+    for number in range(9):
+        out = split_melodies(tmp_path, {f"{number}": [make_melody(number)]})
+        generation = update(out).generation
+        assert track_ids(generation) == list(range(1, number + 2))
+    assert len(generation.segments) <= 3
+    files = {path.name for path in Path(similarity_folder(str(out))).glob("*.columns")}
+    assert files == {one.name for one in generation.segments}
+
+
+@pytest.mark.parametrize("name", ["write_segment", "write_generation"])
+def test_a_killed_update_leaves_the_fingerprints_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]})
+    update(out)
+    split_melodies(tmp_path, {"b": [make_melody(2)]})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(update_module, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            update(out)
+    assert track_ids(read_generation(similarity_folder(str(out)))) == [1]
+    assert update(out).added == 1
+
+
+def test_a_stopped_update_continues(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]})
+    assert not update(out, stop=lambda: True).whole
+    assert update(out).added == 1
+
+
+def test_segments_whose_ids_other_tracks_have_by_now_are_left_out(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {name: [make_melody(ord(name))] for name in "abc"})
+    (segment,) = update(out).generation
+    lines = segment.lines
+    ends = [int(lines.starts[2]), int(lines.starts[3])]
+    kept = NewTracks(
+        segment.ids[:2],
+        segment.digests[:2],
+        Lines(lines.starts[:3], lines.gaps[: ends[0]], lines.pitches[: ends[0]], lines.drums[:2]),
+    )
+    last = Lines(lines.starts[2:] - ends[0], lines.gaps[ends[0] :], lines.pitches[ends[0] :], lines.drums[2:])
+    for digest, expected in ((segment.digests[2:] + np.uint64(1), [1, 2]), (segment.digests[2:], [1, 2, 3])):
+        parts = (kept, NewTracks(segment.ids[2:], digest, last))
+        named = [NamedSegment("", Segment(build_segment([part]))) for part in parts]
+        with open_reader(address_of(out)) as reader:
+            found = without_removed(Generation(3, named), reader)
+        assert track_ids(found) == expected
+        assert found.last_id == expected[-1]
+
+
+def test_removed_tracks_do_not_confuse_an_update(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {name: [make_melody(ord(name))] for name in "abcd"})
+    update(out)
+    forget(out, "c", "d")
+    (tmp_path / "songs" / "c.mid").unlink()
+    (tmp_path / "songs" / "d.mid").unlink()
+    split_melodies(tmp_path, {"x": [make_melody(1_000)]})
+    with open_reader(address_of(out)) as reader:
+        ids = {track_id for (track_id,) in reader.fetch("SELECT id FROM {tracks}")}
+    assert ids <= set(track_ids(update(out).generation))
+
+
+def test_without_removed_tracks_nothing_is_left_out(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)], "b": [make_melody(2)]})
+    generation = update(out).generation
+    with open_reader(address_of(out)) as reader:
+        assert without_removed(generation, reader) is generation
+        assert without_removed(Generation(0, ()), reader).segments == ()
+
+
+def test_a_lost_track_has_no_fingerprint(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)], "b": [make_melody(2)]})
+    next(iter(sorted(out.rglob("tracks/**/*.mid")))).unlink()
+    found = update(out)
+    assert (found.added, found.lost, found.whole) == (1, 1, True)
+
+
+def test_another_process_that_updates_is_left_alone(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]})
+    folder = Path(similarity_folder(str(out)))
+    folder.mkdir()
+    with lock_exclusive(str(folder)):
+        assert not update(out).whole
+    assert update(out).added == 1
+
+
+def test_fingerprints_that_cannot_be_used_are_made_again(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]})
+    update(out)
+    (Path(similarity_folder(str(out))) / "current").write_bytes(b"nothing")
+    assert update(out).added == 1
+    assert remove_fingerprints(str(out))
+    assert update(out).added == 1
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]})
+    Path(similarity_folder(str(out))).write_text("in the way", encoding="ascii")
+    with pytest.raises(StoreError, match="cannot be written"):
+        update(out)
+
+
+def test_a_run_updates_fingerprints_only_where_they_were_made(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]}, after_run=update_after_run)
+    assert not Path(similarity_folder(str(out))).exists()
+    update(out)
+    split_melodies(tmp_path, {"b": [make_melody(2)]}, after_run=update_after_run)
+    assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2]
