@@ -98,4 +98,5 @@ def test_silence_follows_at_once_and_another_place_sounds(melody: "Page") -> Non
     play.click()
     melody.wait_for_function("() => document.querySelector('.seek-input').value > 4.3")
     sound = heard(melody)
-    assert round(pitch_at(sound, onsets(sound)[0], 0.12)) == MELODY[8]
+    begun = [seconds for seconds in onsets(sound) if 0.02 < seconds < len(sound) / RATE - 0.17]
+    assert round(pitch_at(sound, begun[-1], 0.12)) in MELODY[8:10]
