@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split web test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-advice format clean
+.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-serve bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -52,6 +52,10 @@ split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (
 		fi; \
 	fi; \
 	$(RUN) -m midiprism split --out "$$OUT" -- "$$SRC"
+
+serve: $(STAMP)-web ## Open a page that shows and plays OUT= (or split), which is made from SRC= if it is not there
+	@[ -d "$$OUT" ] || $(MAKE) --no-print-directory split
+	$(RUN) -m midiprism serve "$$OUT"
 
 web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serve`, with Node
 	cd scripts/web && npm ci --silent && npm run --silent build
@@ -114,6 +118,9 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
 
+bench-serve: $(STAMP)-web ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=
+	$(RUN) benchmarks/serve_speed.py --work "$$WORK" --songs $(SONGS)
+
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=
 	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py
 	PYTHONPATH=tests $(RUN) benchmarks/advice_story.py
@@ -130,6 +137,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-$(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
+$(STAMP)-web $(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
         ("psycopg", ["catalog", "check", "--database", "postgresql://localhost/none"]),
         ("psycopg", ["catalog", "undo", "1", "--yes", "--database", "postgresql://localhost/none"]),
         ("psycopg", ["audit", "--database", "postgresql://localhost/none"]),
+        ("starlette", ["serve", "nothing"]),
+        ("uvicorn", ["serve", "nothing"]),
     ],
 )
 def test_a_missing_package_exits_2_and_names_the_command_that_installs_it(

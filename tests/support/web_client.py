@@ -39,9 +39,13 @@ def make_client(
     database: PostgresAddress | None = None,
     bank: SoundBank | None = None,
 ) -> TestClient:
-    """Return a client of a server of a result, as a browser on the same machine."""
+    """Return a client of a server of a result, as a browser on the same machine.
+
+    The server follows every change at once.
+    """
     settings = ServerSettings(host=host, token=TOKEN)
-    app = make_app(ServedResult(str(out), database), settings, bank)
+    result = ServedResult(str(out), database, follows_at_once=True)
+    app = make_app(result, settings, bank)
     return TestClient(app, base_url=ADDRESS, client=("127.0.0.1", 50_000), follow_redirects=False)
 
 

@@ -13,6 +13,7 @@ from support.web_client import make_client, split, write_samples
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the searches and collections of a test in a folder of its own."""
     monkeypatch.setenv("MIDIPRISM_SEARCHES", str(tmp_path / "searches"))
+    monkeypatch.setenv("MIDIPRISM_DATA", str(tmp_path / "data"))
 
 
 @pytest.fixture(scope="session")

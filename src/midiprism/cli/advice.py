@@ -18,6 +18,7 @@ from midiprism.integrity.errors import EmptyCatalogError
 from midiprism.metrics.errors import MetricsServerError
 from midiprism.relocate.errors import DamagedResultError, RelocationRemainsError
 from midiprism.results.errors import UnsuitableFileSystemError
+from midiprism.web.errors import AddressError
 
 
 @singledispatch
@@ -239,3 +240,8 @@ def _(error: MetricsServerError) -> str:
         f"Metrics cannot be served at {error.address}, port {error.port}: {error.reason}. "
         "Choose another --metrics-port."
     )
+
+
+@explain.register
+def _(error: AddressError) -> str:
+    return f"{error} Choose another --port or --host."

@@ -32,7 +32,7 @@ class LiveIndex:
         out: folder of the result.
         address: of its catalog.
         on_build: called before the index of many songs is made from nothing, which takes a while.
-        clock: seconds that pass.
+        follows_at_once: refresh after every commit, however long that takes.
     """
 
     def __init__(
@@ -40,12 +40,13 @@ class LiveIndex:
         out: str,
         address: Address,
         on_build: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
+        *,
+        follows_at_once: bool = False,
     ) -> None:
         self._out = out
         self._address = address
         self._on_build = on_build
-        self._clock = clock
+        self._follows_at_once = follows_at_once
         self._lock = Lock()
         self._current: LiveIndexState | None = None
         self._refresh_at = 0.0
@@ -77,12 +78,16 @@ class LiveIndex:
 
     def _is_fresh(self, current: LiveIndexState, state: CatalogState) -> bool:
         """Return whether an index of an earlier state of the same catalog may be used a little longer."""
-        return state.commits > current.state.commits and self._clock() < self._refresh_at
+        return (
+            not self._follows_at_once
+            and state.commits > current.state.commits
+            and time.monotonic() < self._refresh_at
+        )
 
     def _refresh(self, reader: CatalogReader, state: CatalogState) -> None:
-        started = self._clock()
+        started = time.monotonic()
         generation = open_index(self._out, self._address, reader, self._on_build).generation
         index = SearchIndex(generation or index_in_memory(reader))
         self._current = LiveIndexState(state, index)
-        ended = self._clock()
+        ended = time.monotonic()
         self._refresh_at = ended + max(_REFRESH_SECONDS, _REFRESH_FACTOR * (ended - started))

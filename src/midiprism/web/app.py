@@ -1,8 +1,10 @@
 """The application: its routes, its pages, and the rules for requests."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio.to_thread import current_default_thread_limiter
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,6 +20,7 @@ from midiprism.errors import MidiprismError
 from midiprism.web.file_manager import show_file
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
 from midiprism.web.live_status import LiveStatus
+from midiprism.web.memory import MemoryTrimmer
 from midiprism.web.openapi import openapi_document
 from midiprism.web.recent_searches import RecentSearches
 from midiprism.web.routes import API_ROUTES, api_routes
@@ -28,6 +31,7 @@ from midiprism.web.soundbank.sound_bank import SoundBank
 from midiprism.web.thumbnails import Thumbnails
 
 _FOLDER = Path(__file__).parent
+_THREADS = 6
 
 PAGES = (
     ("/", "search"),
@@ -66,6 +70,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     ]
     app = Starlette(
         routes=routes,
+        lifespan=_limit_threads,
         middleware=middleware,
         exception_handlers={MidiprismError: handle_error, HTTPException: _handle_http_error},
     )
@@ -73,6 +78,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     app.state.settings = settings
     app.state.bank = bank
     app.state.thumbnails = Thumbnails(result)
+    app.state.memory = MemoryTrimmer()
     app.state.searches = RecentSearches()
     app.state.status = LiveStatus(result)
     app.state.show_file = show_file
@@ -80,6 +86,13 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=select_autoescape(default=True)
     )
     return app
+
+
+@asynccontextmanager
+async def _limit_threads(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+    """Let few requests run at the same time: more threads would only wait for each other."""
+    current_default_thread_limiter().total_tokens = _THREADS
+    yield
 
 
 def _page(name: str) -> Callable[[Request], HTMLResponse]:

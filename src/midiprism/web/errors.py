@@ -11,6 +11,22 @@ class ForbiddenError(UsageError):
     """A request that the rules of the server refuse."""
 
 
+class AddressError(MidiprismError):
+    """An address at which a server cannot listen.
+
+    Attributes:
+        host: of the address.
+        port: of the address.
+        reason: why not.
+    """
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"Pages cannot be served at {host}, port {port}: {reason}.")
+        self.host = host
+        self.port = port
+        self.reason = reason
+
+
 def status_code(error: MidiprismError) -> int:
     """Return the HTTP status of an error."""
     if isinstance(error, NotFoundError):

@@ -1,7 +1,6 @@
 """The status of the served result, whose contents are counted only now and then."""
 
 import time
-from collections.abc import Callable
 from threading import Lock
 
 from midiprism.results.status import Inventory, ResultStatus, read_status
@@ -16,12 +15,10 @@ class LiveStatus:
 
     Args:
         result: that is served.
-        clock: seconds that pass, as those of ``Inventory``.
     """
 
-    def __init__(self, result: ServedResult, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, result: ServedResult) -> None:
         self._result = result
-        self._clock = clock
         self._lock = Lock()
         self._inventory: Inventory | None = None
 
@@ -45,4 +42,4 @@ class LiveStatus:
 
     def _is_old(self, inventory: Inventory) -> bool:
         seconds = max(_COUNT_SECONDS, _COUNT_FACTOR * inventory.count_seconds)
-        return self._clock() - inventory.counted_at > seconds
+        return self._result.follows_at_once or time.monotonic() - inventory.counted_at > seconds

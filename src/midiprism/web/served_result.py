@@ -1,14 +1,15 @@
 """The result that is served: snapshots of its catalog, its search index, and the bytes of its tracks."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
-from midiprism.catalog import PostgresAddress
+from midiprism.catalog import Address, PostgresAddress
 from midiprism.catalog.queries.found_rows import LinkKey, found_rows
 from midiprism.catalog.queries.track_lookup import FoundTrack, find_tracks_by_digest
-from midiprism.catalog.reader import CatalogReader, open_reader, reader_of
+from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.catalog.track_row import TrackRow
 from midiprism.errors import StoreError
 from midiprism.results.identity import Identity
@@ -16,13 +17,13 @@ from midiprism.results.result_dir import (
     catalog_address,
     locate_result,
     marker_facts,
-    open_catalog_of,
     require_result,
 )
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.search.index.search_index import SearchIndex
 from midiprism.search.live_index import LiveIndex
 from midiprism.stores import TrackLocation, TrackStore
+from midiprism.web.catalog_pool import CatalogPool
 from midiprism.web.errors import NotFoundError
 
 
@@ -63,12 +64,19 @@ class ServedResult:
         out: folder of the result.
         database: where its catalog is; None for a file in the result.
         on_build: called before the search index of many songs is made from nothing.
+        follows_at_once: show every commit at once, instead of within seconds.
     """
 
     def __init__(
-        self, out: str, database: PostgresAddress | None = None, on_build: Callable[[], None] = lambda: None
+        self,
+        out: str,
+        database: PostgresAddress | None = None,
+        on_build: Callable[[], None] = lambda: None,
+        *,
+        follows_at_once: bool = False,
     ) -> None:
         self.database = database
+        self.follows_at_once = follows_at_once
         self._out = out
         self._on_build = on_build
         self._lock = Lock()
@@ -94,12 +102,7 @@ class ServedResult:
             CatalogError: the catalog cannot be read.
         """
         opened = self._current()
-        with ExitStack() as stack:
-            if isinstance(opened.address, PostgresAddress):
-                catalog = stack.enter_context(open_catalog_of(opened.folder, self.database))
-                reader = stack.enter_context(reader_of(catalog))
-            else:
-                reader = stack.enter_context(open_reader(opened.address))
+        with opened.open_reader() as reader:
             current = opened.live_index.current(reader)
             yield Snapshot(reader, current.index, id(current))
 
@@ -110,13 +113,22 @@ class ServedResult:
         with self._store_lock:  # a store of shards is for one thread
             yield store
 
-    def read(self, location: TrackLocation) -> bytes:
-        """Return the bytes of a track.
+    def read(self, digest: bytes) -> tuple[FoundTrack, bytes]:
+        """Return a track and its bytes.
 
         Raises:
+            NotFoundError: the catalog has none with this digest.
             StoreError: it is missing, or cannot be read.
         """
-        return self.read_many([location])[0]
+        for is_last in (False, True):
+            with self.snapshot() as snapshot:
+                found = snapshot.track(digest)
+            try:
+                return found, self.read_many([found.location])[0]
+            except StoreError:  # a run may have moved it to another shard meanwhile
+                if is_last:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def read_many(self, locations: Sequence[TrackLocation]) -> list[bytes]:
         """Return the bytes of some tracks, in their order; those of one shard are read together.
@@ -153,18 +165,27 @@ class ServedResult:
                     folder,
                     marker,
                     identity,
-                    address,
                     open_result_store(folder, identity),
-                    LiveIndex(folder, address, self._on_build),
+                    LiveIndex(folder, address, self._on_build, follows_at_once=self.follows_at_once),
+                    _reader_opener(folder, address),
                 )
             return opened
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenedResult:
+    """The result as its marker described it."""
+
     folder: str
     marker: dict[str, object]
     identity: Identity
-    address: str | PostgresAddress
     store: TrackStore
     live_index: LiveIndex
+    open_reader: Callable[[], AbstractContextManager[CatalogReader]]
+
+
+def _reader_opener(folder: str, address: Address) -> Callable[[], AbstractContextManager[CatalogReader]]:
+    """Return the function that opens a snapshot of a catalog."""
+    if isinstance(address, PostgresAddress):
+        return CatalogPool(folder, address).reader
+    return partial(open_reader, address)

@@ -6,28 +6,13 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
-from midiprism.errors import MidiprismError
 from midiprism.search.query import Query
 from midiprism.web.app import make_app
+from midiprism.web.errors import AddressError
+from midiprism.web.memory import share_memory_between_threads
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
 from midiprism.web.soundbank.sound_bank import SoundBank
-
-
-class AddressError(MidiprismError):
-    """An address at which a server cannot listen.
-
-    Attributes:
-        host: of the address.
-        port: of the address.
-        reason: why not.
-    """
-
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(f"Pages cannot be served at {host}, port {port}: {reason}. Choose another port.")
-        self.host = host
-        self.port = port
-        self.reason = reason
 
 
 def serve(
@@ -49,12 +34,12 @@ def serve(
         UsageError: there is no result.
         CatalogError: its catalog cannot be read.
     """
-    listener = _listen(settings)
+    share_memory_between_threads()
     app = make_app(result, settings, bank)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
     _warm_up(app)
-    on_start(page_address(settings, listener.getsockname()[1]))
-    with listener:
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on")
+    with _listen(settings) as listener:
+        on_start(page_address(settings, listener.getsockname()[1]))
         uvicorn.Server(config).run(sockets=[listener])
 
 

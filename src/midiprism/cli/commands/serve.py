@@ -1,5 +1,8 @@
 """``midiprism serve``: open pages on this machine in which one searches, sees and hears a result."""
 
+import os
+import sys
+import webbrowser
 from typing import Annotated
 
 import typer
@@ -11,6 +14,10 @@ from midiprism.cli.result_location import locate
 from midiprism.optional_packages import MissingPackageError
 
 _DEFAULT_PORT = 8765
+_OPEN_TO_OTHERS = (
+    "Other machines can reach this server: whoever has the address, with its token, can read the library and "
+    "change collections. Browsers there play no sound, unless a proxy serves the pages over HTTPS."
+)
 
 
 def require_web_packages() -> None:
@@ -62,12 +69,21 @@ def serve(
     settings = ServerSettings(host=host, port=port)
     served = ServedResult(result.folder, result.database, lambda: announce_index(quiet=quiet))
 
+    bank = SoundBank(soundfont) if soundfont else find_bank()
+
     def announce(address: str) -> None:
         if not quiet:
             print_message(f"Serving {result.folder} at {address} (Ctrl-C ends it).", level="info")
-        if open_page:
-            import webbrowser
-
+            if not settings.is_local:
+                print_message(_OPEN_TO_OTHERS)
+        if open_page and has_screen():
             webbrowser.open(address)
 
-    serve_pages(served, settings, SoundBank(soundfont) if soundfont else find_bank(), announce)
+    serve_pages(served, settings, bank, announce)
+
+
+def has_screen() -> bool:
+    """Return whether a browser has a screen: without one, some would take over the terminal."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

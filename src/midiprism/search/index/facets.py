@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midiprism.errors import UsageError
+from midiprism.search.index.in_threads import map_in_threads
 from midiprism.search.index.index_columns import IndexColumn, Level, find_column
 from midiprism.search.index.segment import IntArray, NumberColumn, Segment
 from midiprism.search.query import Range
@@ -55,6 +57,10 @@ class Facet:
     counts: tuple[FacetCount, ...]
 
 
+FoundLinks = tuple[Segment, NDArray[np.uint32] | None]
+"""A segment, and the rows of the links that were found in it, ascending; None for all of them."""
+
+
 class _Found:
     """Links that were found in a segment.
 
@@ -63,7 +69,7 @@ class _Found:
         links: their rows; None for all of them.
     """
 
-    def __init__(self, segment: Segment, links: IntArray | None) -> None:
+    def __init__(self, segment: Segment, links: NDArray[np.uint32] | None) -> None:
         self.segment = segment
         self.links = links
         self._rows: dict[Level, IntArray] = {}
@@ -72,12 +78,15 @@ class _Found:
         """Return the rows of the links' songs or tracks, which several facets count."""
         found = self._rows.get(level)
         if found is None:
-            links = np.arange(self.segment.link_count) if self.links is None else self.links
+            every = np.arange(self.segment.link_count)
+            links = every if self.links is None else self.links.astype(np.intp)
             found = self._rows[level] = self.segment.rows_at(links, level)
         return found
 
 
-def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray | None]]) -> tuple[Facet, ...]:
+def count_facets(
+    names: Sequence[str], found: Sequence[tuple[Segment, NDArray[np.uint32] | None]]
+) -> tuple[Facet, ...]:
     """Return the counts of some fields.
 
     Args:
@@ -88,7 +97,8 @@ def count_facets(names: Sequence[str], found: Sequence[tuple[Segment, IntArray |
         UsageError: there is no such field, or it has too many values to be counted.
     """
     parts = [_Found(segment, links) for segment, links in found]
-    return tuple(_count(name, parts) for name in names)
+    links = sum(part.segment.link_count for part in parts)
+    return tuple(map_in_threads(lambda name: _count(name, parts), names, links))
 
 
 def _count(name: str, found: Sequence[_Found]) -> Facet:

@@ -12,6 +12,7 @@ from midiprism.catalog.queries.found_rows import LinkKey
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, count_facets
 from midiprism.search.index.full_order import LinkOrder
 from midiprism.search.index.generation import Generation
+from midiprism.search.index.in_threads import map_in_threads
 from midiprism.search.index.index_columns import FACTS_VERSION, IndexColumn
 from midiprism.search.index.matching import asks_for_shared, matching_links
 from midiprism.search.index.ordering import link_keys, order_keys, sorted_links
@@ -26,7 +27,7 @@ class _Part(NamedTuple):
     """The links that were found in a segment, ascending; None for all of them."""
 
     segment: Segment
-    links: IntArray | None
+    links: NDArray[np.uint32] | None
 
     @property
     def size(self) -> int:
@@ -34,7 +35,7 @@ class _Part(NamedTuple):
 
     def chosen(self) -> IntArray:
         """Return the links."""
-        return np.arange(self.segment.link_count) if self.links is None else self.links
+        return np.arange(self.segment.link_count) if self.links is None else self.links.astype(np.intp)
 
 
 class Matches:
@@ -147,10 +148,14 @@ class SearchIndex:
         with_shared = count_shared or asks_for_shared(query)
         if with_shared and not self._has_shared:
             self._count_shared()
-        parts = []
-        for segment in self._segments:
+
+        def find(segment: Segment) -> _Part:
             mask = matching_links(segment, query)
-            parts.append(_Part(segment, None if mask is None or mask.all() else np.flatnonzero(mask)))
+            return _Part(
+                segment, None if mask is None or mask.all() else np.flatnonzero(mask).astype(np.uint32)
+            )
+
+        parts = map_in_threads(find, self._segments, sum(one.link_count for one in self._segments))
         return Matches(parts, query.sort, self._link_order, with_shared=with_shared)
 
     def links_of_track(self, track_id: int, limit: int) -> list[LinkKey]:

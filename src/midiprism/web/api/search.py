@@ -53,6 +53,7 @@ def search(request: Request) -> JsonResponse:
         matches = searches.search(snapshot, query)
         facets = searches.facets(snapshot, query) if with_facets else []
         rows = snapshot.rows(matches.window(offset, limit))
+    request.app.state.memory.trim()
     return JsonResponse(
         {
             "total": len(matches),

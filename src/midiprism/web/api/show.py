@@ -28,7 +28,8 @@ def show(request: Request) -> JsonResponse:
     path = result.local_path(found.location)
     if path is None:
         folder = os.path.join(library_folder(result.folder), "tracks", digest.hex()[:12])
-        path = _write(folder, track_file_name(row), result.read(found.location))
+        _, data = result.read(digest)
+        path = _write(folder, track_file_name(row), data)
     request.app.state.show_file(path)
     return JsonResponse({"path": path})
 

@@ -59,10 +59,8 @@ def track(request: Request) -> JsonResponse:
 
 def notes(request: Request) -> JsonResponse:
     """Return the notes of a track, with its tempi and meters."""
-    result = served(request)
-    with result.snapshot() as snapshot:
-        found = snapshot.track(digest_in_path(request))
-    content = read_track(result.read(found.location))
+    found, data = served(request).read(digest_in_path(request))
+    content = read_track(data)
     times = TempoMap(content)
     return JsonResponse(
         {
@@ -82,7 +80,7 @@ def file(request: Request) -> Response:
     with result.snapshot() as snapshot:
         found = snapshot.track(digest_in_path(request))
         (row,) = rows_of_track(snapshot, found.track_id, 1)
-    data = result.read(found.location)
+    _, data = result.read(row.track.digest)
     return Response(data, media_type=MIDI_TYPE, headers=attachment(track_file_name(row)))
 
 

@@ -1,0 +1,43 @@
+"""Gives memory that was freed back to the system.
+
+A search in millions of links frees large arrays in several threads. The C library of Linux (glibc) keeps such
+memory for each thread, as if the next request needed it.
+"""
+
+import ctypes
+import sys
+import time
+from threading import Lock
+
+_PAUSE_SECONDS = 2.0
+_ARENA_MAX, _ARENAS = -8, 2  # an option of mallopt, and its value
+
+
+class MemoryTrimmer:
+    """Gives memory back now and then. Any thread may use it; on other systems it does nothing."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._next_time = 0.0
+        self._trim = getattr(_library(), "malloc_trim", None)
+
+    def trim(self) -> None:
+        """Give freed memory back, unless that was done a moment ago."""
+        now = time.monotonic()
+        with self._lock:
+            if self._trim is None or now < self._next_time:
+                return
+            self._next_time = now + _PAUSE_SECONDS
+        self._trim(0)
+
+
+def share_memory_between_threads() -> None:
+    """Let threads use memory that others have freed; to be called before there are threads."""
+    set_option = getattr(_library(), "mallopt", None)
+    if set_option is not None:
+        set_option(_ARENA_MAX, _ARENAS)
+
+
+def _library() -> ctypes.CDLL | None:
+    """Return the C library, where it has the functions of glibc or at least their names."""
+    return ctypes.CDLL(None) if sys.platform == "linux" else None
