@@ -62,7 +62,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     middleware = [
         Middleware(
             SecurityHeaders,
-            policy=content_security_policy(needs_wasm=bank is not None and bank.is_compressed),
+            policy=content_security_policy(has_bank=bank is not None),
         ),
         Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
         Middleware(TokenGuard, token=settings.token, guards_reading=not settings.is_local),
