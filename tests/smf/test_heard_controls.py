@@ -1,12 +1,12 @@
 """Controllers of a track, as players of pages need them."""
 
-from midiprism.smf.track_content import BEND_CENTS, ControlChange, read_track
+from midiprism.smf.track_content import BEND_CENTS, read_track
 from support.midi_writer import control_change, note, pitch_bend, song, track
 
 
-def controls(*events: tuple[int, bytes]) -> list[ControlChange]:
+def controls(*events: tuple[int, bytes]) -> list[tuple[int, int, int, int]]:
     content = read_track(song(track([*events, *note(0, 60, 100, 10)]), midi_format=0))
-    return content.controls
+    return [(it.tick, it.channel, it.controller, it.value) for it in content.controls]
 
 
 def test_only_controllers_that_are_heard_are_returned() -> None:
