@@ -22,6 +22,7 @@ from midiprism.web.json_response import JsonResponse, error_content, handle_erro
 from midiprism.web.live_status import LiveStatus
 from midiprism.web.memory import MemoryTrimmer
 from midiprism.web.openapi import openapi_document
+from midiprism.web.page_modules import page_modules
 from midiprism.web.recent_searches import RecentSearches
 from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
@@ -102,6 +103,7 @@ def _page(name: str) -> Callable[[Request], HTMLResponse]:
         template = request.app.state.templates.get_template(f"{name}.html")
         text = template.render(
             page=name,
+            modules=page_modules(name),
             token=request.app.state.settings.token,
             item=request.path_params.get("id", ""),
             library=Path(request.app.state.result.folder).name,
