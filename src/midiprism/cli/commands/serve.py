@@ -55,7 +55,8 @@ def serve(
     open_page: Annotated[
         bool,
         typer.Option(
-            "--open/--no-open", help="Open the page in a browser, if there is a screen; --no-open does not."
+            "--open/--no-open",
+            help="Open the page in a browser, if there is a screen; --no-open does not.",
         ),
     ] = True,
     quiet: QuietOption = False,
