@@ -29,7 +29,6 @@ from midiprism.web.served_result import Snapshot
 from midiprism.web.track_facts import song_facts
 from midiprism.web.track_json import is_drums, row_to_json
 
-
 MAX_TRACKS = 2_000
 """Tracks of a song that pages show and join; a damaged or made-up song can have 65,535."""
 
