@@ -29,6 +29,9 @@ from midiprism.web.served_result import Snapshot
 from midiprism.web.track_facts import song_facts
 from midiprism.web.track_json import is_drums, row_to_json
 
+MAX_TRACKS = 2_000
+"""Tracks of a song that pages show and join; a damaged or made-up song can have 65,535."""
+
 
 def song(request: Request) -> JsonResponse:
     """Return a song with its tracks, its words and its markers."""
@@ -67,7 +70,7 @@ def notes(request: Request) -> JsonResponse:
     contents = read_contents(result.read_if_there([row.location for row in rows]))
     lanes = [*map(_lane, rows, contents)]
     # Each track has the tempi and meters of its song.
-    first = next((content for content in contents if content.notes), read_track(b""))
+    first = next((content for content in contents if content.end_tick), read_track(b""))
     return JsonResponse(
         {**map_to_json(first, TempoMap(first)), "length_seconds": _length_of(contents), "lanes": lanes}
     )
@@ -89,7 +92,7 @@ def _song_of(request: Request, snapshot: Snapshot) -> tuple[FoundSong, list[Trac
     found = find_song(snapshot.reader, song_id)
     if found is None:
         raise NotFoundError("There is no such song in this result.")
-    return found, snapshot.rows(links_of_song(snapshot.reader, song_id))
+    return found, snapshot.rows(links_of_song(snapshot.reader, song_id)[:MAX_TRACKS])
 
 
 def _name_of(found: FoundSong) -> str:
