@@ -6,7 +6,7 @@ from support.midi_writer import control_change, note, pitch_bend, song, track
 
 def controls(*events: tuple[int, bytes]) -> list[tuple[int, int, int, int]]:
     content = read_track(song(track([*events, *note(0, 60, 100, 10)]), midi_format=0))
-    return [tuple(control) for control in content.controls]
+    return [(it.tick, it.channel, it.controller, it.value) for it in content.controls]
 
 
 def test_only_controllers_that_are_heard_are_returned() -> None:

@@ -1,6 +1,7 @@
 """Renders what the player of a page plays, and measures when notes begin and which ones they are."""
 
 import base64
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,42 @@ async ({ kind, id, seconds, solo, actions, rate }) => {
   return btoa(text);
 }
 """
+
+
+_RENDER_NOTES = """
+async ({ notes, seconds, rate }) => {
+  const { BuiltinEngine } = await import("/static/js/player/builtin_engine.js");
+  const rendered = new Float32Array(notes.length * Math.round(seconds * rate));
+  let at = 0;
+  for (const [isDrums, program, pitch] of notes) {
+    const context = new OfflineAudioContext(1, Math.round(seconds * rate), rate);
+    const engine = new BuiltinEngine(context, { wet: 0 });
+    await engine.prepare({ lanes: [{ index: 0, isDrums, program }] });
+    engine.noteOff(engine.noteOn(0, 0, pitch, 100, 0), seconds - 0.1);
+    const samples = (await context.startRendering()).getChannelData(0);
+    rendered.set(samples, at);
+    at += samples.length;
+  }
+  const bytes = new Uint8Array(rendered.buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  }
+  return btoa(text);
+}
+"""
+
+
+def render_notes(page: "Page", notes: Sequence[tuple[bool, int, int]], seconds: float = 0.4) -> Sound:
+    """Return notes of the built-in synthesizer, a row of samples for each.
+
+    Args:
+        page: any page of the server.
+        notes: whether it is of a drum kit, the program, and the pitch, for each.
+        seconds: of sound for each.
+    """
+    text = page.evaluate(_RENDER_NOTES, {"notes": [*notes], "seconds": seconds, "rate": RATE})
+    return np.frombuffer(base64.b64decode(text), dtype="<f4").reshape(len(notes), -1)
 
 
 def render(

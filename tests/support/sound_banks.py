@@ -1,5 +1,6 @@
 """Small sound banks, written from nothing as the SoundFont 2.04 specification has them."""
 
+import math
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from midiprism.web.soundbank.riff_chunks import write_chunk, write_list
 
 POINTS = 200
 SILENT_POINTS = 46
+_RATE, _ROOT_KEY = 22_050, 60
 
 
 class MadePreset(NamedTuple):
@@ -30,11 +32,16 @@ PRESETS = (
 )
 
 
-def write_bank(path: Path, presets: tuple[MadePreset, ...] = PRESETS, *, compressed: bool = False) -> Path:
+def write_bank(
+    path: Path, presets: tuple[MadePreset, ...] = PRESETS, *, compressed: bool = False, is_heard: bool = False
+) -> Path:
     """Write a bank and return its path. Sample ``n`` consists of the number ``n + 1`` only.
 
     Args:
+        path: of the file.
+        presets: that it has.
         compressed: write the samples as those of SF3, whose content nothing here decodes.
+        is_heard: write a tone that fades instead, at the pitch of its key.
     """
     tables: dict[bytes, list[bytes]] = {
         name: [] for name in (b"phdr", b"pbag", b"pmod", b"pgen", b"inst", b"ibag", b"imod", b"igen", b"shdr")
@@ -54,8 +61,9 @@ def write_bank(path: Path, presets: tuple[MadePreset, ...] = PRESETS, *, compres
             tables[b"ibag"].append(struct.pack("<HH", len(tables[b"igen"]), 0))
             tables[b"igen"].append(struct.pack("<HBB", 43, low, high))
             tables[b"igen"].append(struct.pack("<HH", 53, sample))
-            tables[b"shdr"].append(_sample_header(sample, len(samples), compressed=compressed))
-            samples += _sample(sample, compressed=compressed)
+            data = _TONE if is_heard else _sample(sample, compressed=compressed)
+            tables[b"shdr"].append(_sample_header(sample, len(samples), len(data), compressed=compressed))
+            samples += data
     ends = {
         b"phdr": struct.pack("<20sHHHIII", b"EOP", 0, 0, len(tables[b"pbag"]), 0, 0, 0),
         b"pbag": struct.pack("<HH", len(tables[b"pgen"]), 0),
@@ -91,12 +99,25 @@ def _sample(number: int, *, compressed: bool) -> bytes:
     return struct.pack("<h", number + 1) * POINTS + bytes(2 * SILENT_POINTS)
 
 
-def _sample_header(number: int, at: int, *, compressed: bool) -> bytes:
+def _sample_header(number: int, at: int, size: int, *, compressed: bool) -> bytes:
     name = f"sample {number}".encode()
     if compressed:
-        start, end, loop = at, at + len(_sample(number, compressed=True)), (10, 90)
+        start, end, loop = at, at + size, (10, 90)
     else:
-        start, end = at // 2, at // 2 + POINTS
+        start, end = at // 2, (at + size) // 2 - SILENT_POINTS
         loop = (start + 10, start + 90)
     kind = 0x11 if compressed else 1
-    return struct.pack("<20sIIIIIBbHH", name, start, end, *loop, 22_050, 60, 0, 0, kind)
+    return struct.pack("<20sIIIIIBbHH", name, start, end, *loop, _RATE, _ROOT_KEY, 0, 0, kind)
+
+
+def _fading_tone() -> bytes:
+    """Return half a second of the root key."""
+    turn = 2 * math.pi * 440 * 2 ** ((_ROOT_KEY - 69) / 12) / _RATE
+    points = (
+        20_000 * math.exp(-at / 2_500) * (math.sin(turn * at) + 0.4 * math.sin(2 * turn * at)) / 1.4
+        for at in range(_RATE // 2)
+    )
+    return b"".join(struct.pack("<h", round(point)) for point in points) + bytes(2 * SILENT_POINTS)
+
+
+_TONE = _fading_tone()

@@ -90,13 +90,3 @@ def test_thumbnails_of_unknown_tracks_are_left_out_and_their_number_is_bounded(c
     assert client.get("/api/thumbnails", params={"ids": "00" * 32}).json() == {}
     ids = ",".join(f"{number:064x}" for number in range(101))
     assert client.get("/api/thumbnails", params={"ids": ids}).status_code == 400
-
-
-def test_similar_tracks_are_shown_once_they_are_known(client: TestClient) -> None:
-    row = first_tracks(client, "role:melody notes:40..", 1)[0]
-    assert client.get(f"/api/tracks/{row['digest']}").json()["similar"] is None
-    found = first_tracks(client, f"like:{row['digest'][:16]}")
-    assert row["digest"] in [track["digest"] for track in found]
-    similar = client.get(f"/api/tracks/{row['digest']}").json()["similar"]
-    assert {track["digest"] for track in similar} <= {track["digest"] for track in found} - {row["digest"]}
-    assert all(track["score"] >= 0.3 for track in similar)

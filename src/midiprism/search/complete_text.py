@@ -8,7 +8,7 @@ from midiprism.search.complete_query import complete_query
 from midiprism.search.query import quote
 from midiprism.search.query_fields import QUERY_FIELDS, find_field
 
-MAX_CHOICES = 50
+MAX_CHOICES = 100
 _COUNTED_FIELDS = frozenset(
     ("family", "role", "key", "meter", "instrument", "name", "source", "key_signature")
 )

@@ -198,7 +198,10 @@ class _Walk:
     def finish(self) -> None:
         """End the notes that sound, and sort what was found."""
         content = self._content
-        self._tick = max([self._tick, *(start for start, _, _ in self._sounding.values())])
+        # Where the file is damaged, the tick of its last event is not known here.
+        last_ends = [note[1] for note in content.notes[-1:]]
+        starts = [start for start, _, _ in self._sounding.values()]
+        self._tick = max([self._tick, *last_ends, *starts])
         content.end_tick = self._tick
         for key in [*self._sounding]:
             self._close(key)

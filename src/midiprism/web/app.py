@@ -22,6 +22,7 @@ from midiprism.web.json_response import JsonResponse, error_content, handle_erro
 from midiprism.web.live_status import LiveStatus
 from midiprism.web.memory import MemoryTrimmer
 from midiprism.web.openapi import openapi_document
+from midiprism.web.page_modules import page_modules
 from midiprism.web.recent_searches import RecentSearches
 from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
@@ -62,7 +63,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     middleware = [
         Middleware(
             SecurityHeaders,
-            policy=content_security_policy(needs_wasm=bank is not None and bank.is_compressed),
+            policy=content_security_policy(has_bank=bank is not None),
         ),
         Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
         Middleware(TokenGuard, token=settings.token, guards_reading=not settings.is_local),
@@ -102,6 +103,7 @@ def _page(name: str) -> Callable[[Request], HTMLResponse]:
         template = request.app.state.templates.get_template(f"{name}.html")
         text = template.render(
             page=name,
+            modules=page_modules(name),
             token=request.app.state.settings.token,
             item=request.path_params.get("id", ""),
             library=Path(request.app.state.result.folder).name,

@@ -37,7 +37,7 @@ class RecentSearches:
             self._follow(snapshot)
             matches = self._found.get(text)
         if matches is None:
-            matches = snapshot.index.search(query)
+            matches = snapshot.search(query)
         with self._lock:
             if self._index is snapshot.index:
                 _keep(self._found, text, matches, _MAX_KEPT)

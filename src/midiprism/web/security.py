@@ -16,13 +16,13 @@ COOKIE = "midiprism-token"
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
-def content_security_policy(*, needs_wasm: bool) -> str:
+def content_security_policy(*, has_bank: bool) -> str:
     """Return the policy of pages: everything comes from this server, and nothing is written into a page.
 
     Args:
-        needs_wasm: whether the sound bank is compressed, so that the synthesizer decodes it by WebAssembly.
+        has_bank: whether a sound bank is played: its synthesizer is ready only once it has WebAssembly.
     """
-    scripts = "script-src 'self' 'wasm-unsafe-eval'; " if needs_wasm else ""
+    scripts = "script-src 'self' 'wasm-unsafe-eval'; " if has_bank else ""
     return (
         f"default-src 'self'; {scripts}object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
@@ -50,7 +50,9 @@ class SecurityHeaders:
                 headers["Referrer-Policy"] = "no-referrer"
                 headers["Cross-Origin-Opener-Policy"] = "same-origin"
                 headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers.setdefault("Cache-Control", "no-store")
+                # Files of pages are kept, and asked for again only if they have changed.
+                kept = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if kept else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -20,8 +20,10 @@ from midiprism.results.result_dir import (
     require_result,
 )
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.search.index.search_index import SearchIndex
+from midiprism.search.index.search_index import Matches, SearchIndex
+from midiprism.search.like_terms import with_like_tracks
 from midiprism.search.live_index import LiveIndex
+from midiprism.search.query import Query
 from midiprism.stores import TrackLocation, TrackStore
 from midiprism.web.catalog_pool import CatalogPool
 from midiprism.web.errors import NotFoundError
@@ -32,14 +34,23 @@ class Snapshot:
     """One snapshot of the catalog, for one request.
 
     Attributes:
+        folder: of the result.
         reader: of the catalog.
         index: of the same snapshot, or of one a few seconds before.
-        version: differs after every change of the index.
     """
 
+    folder: str
     reader: CatalogReader
     index: SearchIndex
-    version: int
+
+    def search(self, query: Query) -> Matches:
+        """Return what a query finds.
+
+        Raises:
+            UsageError: the query asks for what is like a track that is not there.
+            StoreError: the same, and that track cannot be read.
+        """
+        return self.index.search(with_like_tracks(query, self.folder, self.reader))
 
     def rows(self, links: Iterable[LinkKey]) -> list[TrackRow]:
         """Return the rows of links, without those that are gone."""
@@ -104,7 +115,7 @@ class ServedResult:
         opened = self._current()
         with opened.open_reader() as reader:
             current = opened.live_index.current(reader)
-            yield Snapshot(reader, current.index, id(current))
+            yield Snapshot(opened.folder, reader, current.index)
 
     @contextmanager
     def store(self) -> Iterator[TrackStore]:
@@ -143,6 +154,16 @@ class ServedResult:
             for at in order:
                 found[at] = store.read(locations[at])
         return found
+
+    def read_if_there(self, locations: Sequence[TrackLocation]) -> list[bytes]:
+        """Return the bytes of some tracks, in their order; none for those that are missing or damaged."""
+        try:
+            return self.read_many(locations)
+        except StoreError:
+            half = len(locations) // 2
+            if not half:
+                return [b""] * len(locations)
+            return self.read_if_there(locations[:half]) + self.read_if_there(locations[half:])
 
     def local_path(self, location: TrackLocation) -> str | None:
         """Return the path of a track's own file; None where it has none, or the file is missing."""

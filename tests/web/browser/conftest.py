@@ -11,6 +11,7 @@ import pytest
 from support.browser import open_browser
 from support.pages import open_page, serve
 from support.played_songs import write_played_songs
+from support.sound_banks import write_bank
 from support.web_client import split, write_samples
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def site(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("pages")
     songs = write_samples(write_played_songs(folder / "songs"), 60)
     result = split(songs, folder / "result", context="full")
-    with serve(result, folder) as address:
+    bank = write_bank(folder / "made.sf2", is_heard=True)
+    with serve(result, folder, "--soundfont", str(bank)) as address:
         yield Site(address, result)
 
 

@@ -194,3 +194,24 @@ def test_a_list_of_three_million_rows_shows_its_last(search: "Page") -> None:
     assert shown["rows"] < 30
     assert (shown["first"], shown["last"], shown["before"]) == ("row 0", "row 2999999", "row 2999989")
     assert 1_400_000 < shown["middle"] < 1_600_000
+
+
+def test_a_search_is_saved_and_chosen_again(search: "Page") -> None:
+    some = ask(search, "role:bass")
+    search.get_by_role("button", name="Save search").click()
+    search.get_by_role("textbox", name="Name of the search").fill("basses")
+    search.get_by_role("dialog").get_by_role("button", name="Save").click()
+    search.get_by_role("button", name="@basses").wait_for()
+    ask(search, "song:=Melody")
+    search.get_by_role("button", name="@basses").click()
+    search.wait_for_function(COUNT_IS, arg=str(some))
+    search.get_by_role("button", name="Delete the search basses").click()
+    search.locator("#saved-searches").wait_for(state="hidden")
+
+
+def test_similar_tracks_are_found_from_a_row(search: "Page") -> None:
+    ask(search, "song:=Band name:=Bass")
+    search.locator("#row-0").click()
+    search.get_by_role("button", name="Similar tracks").click()
+    search.wait_for_url(re.compile("like%3A"))
+    search.wait_for_function("() => document.querySelector('.row-name')?.textContent === 'Bass'")

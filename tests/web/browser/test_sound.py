@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from support.played_songs import BAND_BEATS, LANES, MELODY
-from support.sound import LEAD, onsets, pitch_at, render
+from support.sound import LEAD, onsets, pitch_at, render, render_notes
 from web.browser.finding import find
 
 if TYPE_CHECKING:
@@ -77,3 +78,18 @@ def test_the_lanes_of_a_song_sound_together(page: "Page") -> None:
     for lane in range(len(LANES)):
         assert_near(onsets(render(page, "song", song, 4.4, solo=lane)), expected)
     assert_near(onsets(render(page, "song", song, 4.4)), expected)
+
+
+def test_every_program_sounds_at_its_pitch_and_every_piece_of_a_kit_is_heard(page: "Page") -> None:
+    page.goto("/")
+    programs = render_notes(page, [(False, program, 60) for program in range(128)])
+    pitches = [pitch_at(sound, 0.04) for sound in programs]
+    # An octave of the pitch may be as strong as itself.
+    wrong = {program: pitch for program, pitch in enumerate(pitches) if abs((pitch - 54) % 12 - 6) > 0.2}
+    assert wrong == {}
+    pieces = render_notes(page, [(True, 0, pitch) for pitch in range(35, 82)], 0.25)
+    for sounds in (programs, pieces):
+        loudest = np.abs(sounds).max(axis=1)
+        assert np.isfinite(loudest).all()
+        assert loudest.min() > 0.03
+        assert loudest.max() < 0.6

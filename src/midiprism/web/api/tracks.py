@@ -10,8 +10,9 @@ from midiprism.catalog.queries.track_lookup import SongProblem, find_song
 from midiprism.catalog.track_row import TrackRow
 from midiprism.errors import UsageError
 from midiprism.fs.path_text import path_text
+from midiprism.search.parse_query import parse_query
 from midiprism.search.query import quote
-from midiprism.smf.track_content import TempoMap, read_track
+from midiprism.smf.track_content import TempoMap
 from midiprism.web.api.parameters import digest_in_path, parse_digest, served
 from midiprism.web.errors import NotFoundError
 from midiprism.web.json_response import JsonResponse
@@ -22,16 +23,17 @@ from midiprism.web.notes import (
     map_to_json,
     notes_to_json,
     programs_to_json,
+    read_contents,
     words_to_json,
 )
 from midiprism.web.problems import problem_text
 from midiprism.web.served_result import ServedResult, Snapshot
-from midiprism.web.similar import similar_to_json
 from midiprism.web.track_facts import track_facts
 from midiprism.web.track_json import row_to_json
 
 MAX_THUMBNAILS = 100
 _MAX_SONGS = 100
+_MAX_SIMILAR, _MAX_SIMILAR_LINKS = 20, 200
 
 
 def track(request: Request) -> JsonResponse:
@@ -43,13 +45,13 @@ def track(request: Request) -> JsonResponse:
         rows = rows_of_track(snapshot, found.track_id, _MAX_SONGS)
         first = rows[0]
         song = find_song(snapshot.reader, first.song_id)
-        similar = similar_to_json(snapshot, result.folder, digest)
+        similar = _similar_rows(snapshot, first)
     return JsonResponse(
         {
             **row_to_json(first),
             "facts": track_facts(first),
             "songs": [_song_link(row) for row in rows],
-            "similar": similar,
+            "similar": None if similar is None else [*map(row_to_json, similar)],
             "damage": [problem_text(it) for it in song.problems if _concerns(it, first)] if song else [],
             "export_command": _export_command(result, first),
             "path": result.local_path(found.location),
@@ -62,7 +64,7 @@ def track(request: Request) -> JsonResponse:
 def notes(request: Request) -> JsonResponse:
     """Return the notes of a track, with its tempi and meters."""
     found, data = served(request).read(digest_in_path(request))
-    content = read_track(data)
+    (content,) = read_contents([data])
     times = TempoMap(content)
     return JsonResponse(
         {
@@ -95,6 +97,16 @@ def thumbnails(request: Request) -> JsonResponse:
     return JsonResponse(
         {digest.hex(): text for digest, text in request.app.state.thumbnails.of(digests).items()}
     )
+
+
+def _similar_rows(snapshot: Snapshot, row: TrackRow) -> list[TrackRow] | None:
+    """Return other tracks of the group of a track; None if it is in none, or groups were not made."""
+    group = row.track.similar_track_group
+    if group is None:
+        return None
+    matches = snapshot.search(parse_query(f"similar_track_group:{group}"))
+    rows = {it.track.digest: it for it in snapshot.rows(matches.window(0, _MAX_SIMILAR_LINKS))}
+    return [it for digest, it in rows.items() if digest != row.track.digest][:_MAX_SIMILAR]
 
 
 def _concerns(problem: SongProblem, row: TrackRow) -> bool:

@@ -54,10 +54,8 @@ async function poll(wasRunning) {
     if (answer) {
       isRunning = answer.running;
       showLive(answer);
-      if (wasRunning && !isRunning) {
-        announce("The run has ended.");
-        await showRuns();
-      }
+      if (wasRunning !== isRunning) await showRuns();
+      if (wasRunning && !isRunning) announce("The run has ended.");
     }
   } catch (error) {
     fill(live, h("p", { class: "notice", text: error.message }));
@@ -82,6 +80,6 @@ function showLive(answer) {
       ["Remaining", answer.eta_seconds === null ? "" : duration(answer.eta_seconds)], ["New tracks", count(run.tracks_new)], ["Failed", count(run.songs_failed)],
     ]),
     answer.quiet_seconds > 30 && h("p", { class: "notice", text: `Nothing has been heard of it for ${duration(answer.quiet_seconds)}.` }),
-    bottleneck && h("p", {}, h("strong", { text: "Bottleneck: " }), bottleneck.summary),
+    bottleneck && h("p", { class: "bottleneck" }, h("strong", { text: "Bottleneck: " }), bottleneck.summary),
     h("div", { class: "plots" }, timelinePlots(answer.timeline)));
 }

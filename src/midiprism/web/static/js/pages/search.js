@@ -8,6 +8,7 @@ import { player } from "../player/player.js";
 import { Facets } from "../search/facets.js";
 import { QueryBox } from "../search/query_box.js";
 import { hasField, sortedBy, sortOf, withoutField } from "../search/query_text.js";
+import { SavedSearches } from "../search/saved_searches.js";
 import { COLUMNS, fillTrackRow, nameOf, newTrackRow, rowHeight, showPlaying } from "../search/track_rows.js";
 import { VirtualList } from "../search/virtual_list.js";
 
@@ -30,6 +31,7 @@ class SearchPage {
   constructor() {
     this.box = new QueryBox(document.getElementById("query-box"));
     this.facets = new Facets(document.getElementById("facets"));
+    this.saved = new SavedSearches(document.getElementById("saved-searches"));
     this.counter = document.getElementById("results-count");
     this.list = new VirtualList(document.getElementById("results"), {
       label: "Tracks", header: this.#header(), rowHeight, newRow: newTrackRow,
@@ -63,15 +65,22 @@ class SearchPage {
       const isOpen = toggle.parentElement.classList.toggle("is-open");
       toggle.setAttribute("aria-expanded", String(isOpen));
     });
-    this.addButton = h("button", { type: "button", class: "button", disabled: true,
-      onclick: () => addToCollection([this.list.dataAt(this.list.selected).digest]) }, icon("add"), "Add to collection");
-    fill(document.getElementById("results-tools"), this.addButton);
+    const tool = (name, text, onclick) => h("button", { type: "button", class: "button", disabled: true, onclick }, icon(name), text);
+    const chosen = () => this.list.dataAt(this.list.selected);
+    this.rowTools = [
+      tool("song", "Similar tracks", () => this.#ask(`like:${chosen().digest.slice(0, 16)}`)),
+      tool("add", "Add to collection", () => addToCollection([chosen().digest])),
+    ];
+    this.saveButton = tool("save", "Save search", () => this.saved.save(this.#query));
+    fill(document.getElementById("results-tools"), this.saveButton, this.rowTools);
   }
 
   #listen() {
     this.box.addEventListener("query", ({ detail }) => this.#ask(detail.query, detail.isTyping));
     this.box.addEventListener("leave", () => this.#enterList());
     this.facets.addEventListener("query", ({ detail }) => this.#ask(detail));
+    this.saved.addEventListener("query", ({ detail }) => this.#ask(detail));
+    this.saved.show();
     this.list.addEventListener("select", ({ detail }) => this.#selected(detail));
     this.list.addEventListener("open", ({ detail }) => (location.href = `/tracks/${detail.data.digest}`));
     this.list.addEventListener("play", ({ detail }) => player.toggle(player.itemOfRow(detail.data)));
@@ -120,7 +129,8 @@ class SearchPage {
   }
 
   #showAnswer(answer) {
-    this.addButton.disabled = true;
+    for (const button of this.rowTools) button.disabled = true;
+    this.saveButton.disabled = !this.#query;
     this.list.reset(answer.total, answer.tracks);
     const words = answer.total === 1 ? " track" : " tracks";
     fill(this.counter, h("b", { text: count(answer.total) }), words);
@@ -163,7 +173,7 @@ class SearchPage {
   }
 
   #selected({ index, data }) {
-    this.addButton.disabled = false;
+    for (const button of this.rowTools) button.disabled = false;
     history.replaceState({ selected: index }, "");
     clearTimeout(this.#prefetchTimer);
     this.#prefetchTimer = setTimeout(() => player.prefetch(player.itemOfRow(data)), PREFETCH_MS);

@@ -76,9 +76,9 @@ function songs(track) {
 }
 
 function similar(track) {
-  if (!track.similar?.length) return null;
-  return section("Similar tracks", h("ul", { class: "links" }, track.similar.map((one) =>
-    h("li", {}, h("a", { href: `/tracks/${one.digest}`, text: one.name || one.instrument || "Unnamed track" }), h("small", { text: one.song ?? "" })))));
+  const address = `/?${new URLSearchParams({ q: `like:${track.digest.slice(0, 16)}` })}`;
+  return section("The same music", h("p", {}, h("a", { href: address, text: "Find similar tracks" }),
+    h("small", { text: " in the whole library. The first time, fingerprints are made, which can take a while." })));
 }
 
 function damage(track) {

@@ -53,7 +53,7 @@ export class BuiltinEngine {
   }
 
   setVolume(volume) {
-    this.#master.gain.setTargetAtTime(volume * volume * 0.7, this.now, 0.02);
+    this.#master.gain.setTargetAtTime(volume * volume, this.now, 0.02);
   }
 
   /** Bring a lane's settings to what holds at the beginning of a file. */

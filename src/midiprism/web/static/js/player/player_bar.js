@@ -21,6 +21,7 @@ export function buildPlayerBar(bar) {
     h("summary", { class: "icon-button", "aria-label": "Tempo, pitch, volume and sound", title: "Tempo, pitch, volume and sound" }, icon("sliders")),
     h("div", { class: "player-settings" }, tempoControl(transport), transposeControl(transport), volumeControl(), soundChoice()),
   );
+  closeOnLeave(more);
   const loop = iconButton("loop", "Loop", () => toggleLoop(transport), { "aria-pressed": "false" });
   fill(bar, play, h("div", { class: "player-text" }, title, detail), seek.element, time, loop, more);
 
@@ -60,6 +61,18 @@ export function buildPlayerBar(bar) {
   player.addEventListener("change", update);
   player.addEventListener("end", () => announce("The end."));
   update();
+}
+
+/** Close the settings by Escape, and by a click elsewhere. */
+function closeOnLeave(details) {
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    details.open = false;
+    details.querySelector("summary").focus();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (!details.contains(event.target)) details.open = false;
+  });
 }
 
 function toggleLoop(transport) {

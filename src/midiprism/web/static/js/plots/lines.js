@@ -8,11 +8,13 @@ const HEIGHT = 170;
 const LEFT = 46;
 const BOTTOM = 24;
 const TOP = 8;
+const SERIES = 6;
 
 /**
- * Return a plot. `series` has `{name, values}` with a value for each of `times` (seconds); `isShare` scales to 100 %.
+ * Return a plot. `series` has `{name, values}` with a value for each of `times` (seconds); `isShare` scales to 100 %,
+ * and `isStacked` shows each series on top of those before.
  */
-export function linePlot(title, times, series, { isShare = false } = {}) {
+export function linePlot(title, times, series, { isShare = false, isStacked = false } = {}) {
   const most = isShare ? 1 : Math.max(1e-9, ...series.flatMap(({ values }) => values.filter(Number.isFinite)));
   const end = Math.max(1e-9, times.at(-1) ?? 1);
   const x = (time) => LEFT + (time / end) * (WIDTH - LEFT - 8);
@@ -30,15 +32,31 @@ export function linePlot(title, times, series, { isShare = false } = {}) {
     svg("text", { x: LEFT, y: HEIGHT - 6 }, "0 s"),
     svg("text", { x: WIDTH - 8, y: HEIGHT - 6, "text-anchor": "end" }, duration(end)),
   );
-  series.forEach(({ values }, index) => {
-    const points = values.flatMap((value, at) => (Number.isFinite(value) ? [`${x(times[at]).toFixed(1)},${y(Math.min(most, value)).toFixed(1)}`] : []));
-    picture.append(svg("polyline", { class: `series-${index % 5}`, points: points.join(" ") }));
-  });
-  return h("section", { class: "plot" }, h("h2", { text: title }), picture, series.length > 1 && legend(series));
+  const place = (at, value) => `${x(times[at]).toFixed(1)},${y(Math.min(most, value)).toFixed(1)}`;
+  if (isStacked) picture.append(...stackedAreas(series, times, place));
+  else {
+    series.forEach(({ values }, index) => {
+      const points = values.flatMap((value, at) => (Number.isFinite(value) ? [place(at, value)] : []));
+      picture.append(svg("polyline", { class: `series-${index % SERIES}`, points: points.join(" ") }));
+    });
+  }
+  return h("section", { class: "plot" }, h("h2", { text: title }), picture, series.length > 1 && legend(series, isStacked ? "area" : "series"));
 }
 
-const legend = (series) =>
-  h("p", { class: "legend" }, series.map(({ name }, index) => h("span", {}, h("i", { class: `series-${index % 5}` }), name)));
+/** Return a polygon for each series, over the times at which some value is known. */
+function stackedAreas(series, times, place) {
+  const known = times.flatMap((_, at) => (series.some(({ values }) => values[at] > 0) ? [at] : []));
+  let below = new Map(known.map((at) => [at, 0]));
+  return series.map(({ values }, index) => {
+    const above = new Map(known.map((at) => [at, below.get(at) + (Number.isFinite(values[at]) ? values[at] : 0)]));
+    const points = [...known.map((at) => place(at, above.get(at))), ...[...known].reverse().map((at) => place(at, below.get(at)))];
+    below = above;
+    return svg("polygon", { class: `area-${index % SERIES}`, points: points.join(" ") });
+  });
+}
+
+const legend = (series, kind) =>
+  h("p", { class: "legend" }, series.map(({ name }, index) => h("span", {}, h("i", { class: `${kind}-${index % SERIES}` }), name)));
 
 function summary(title, series, text) {
   const parts = series.map(({ name, values }) => {

@@ -18,7 +18,7 @@ export function timelinePlots(timeline) {
   ];
   return [
     linePlot("Songs a second", times, [{ name: "songs a second", values: points.map((point) => point.rate) }]),
-    stages.length > 0 && linePlot("Share of the stages in the workers' time", times, stages.map((name) => ({ name, values: points.map((point) => point.stages[name] ?? NaN) })), { isShare: true }),
+    stages.length > 0 && linePlot("Share of the stages in the workers' time", times, stages.map((name) => ({ name, values: points.map((point) => point.stages[name] ?? NaN) })), { isShare: true, isStacked: true }),
     linePlot("Utilization", times, used, { isShare: true }),
   ];
 }

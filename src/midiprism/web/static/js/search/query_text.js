@@ -50,9 +50,21 @@ const concerns = (term, field) => {
 /** Return whether a query has terms of a field. */
 export const hasField = (query, field) => groupsOf(query).some((group) => group.some((term) => concerns(term, field)));
 
-/** Return whether each group of a query has a term, or one that it is a piece of. */
+/** Return how a piece of a term is compared: with its field, without signs of exactness, quotes and case. */
+function compared(piece, field) {
+  const text = fieldOf(piece) ? piece : `${field}:${piece}`;
+  const value = text.slice(text.indexOf(":") + 1).replace(/^=/u, "").replace(/^"(.*)"$/u, "$1");
+  return `${fieldOf(text)}:${value}`.toLowerCase();
+}
+
+/** Return whether a piece of a term says the same as another term. */
+const says = (piece, term, other) => compared(piece, fieldOf(term)) === compared(other, fieldOf(other));
+
+/** Return whether each group of a query has a term, or one of which it is a piece. */
 export function hasTerm(query, term) {
-  return groupsOf(query).every((group) => group.some((one) => one === term || (!isNegated(one) && piecesOf(one).includes(term))));
+  return groupsOf(query).every((group) =>
+    group.some((one) => one === term || (!isNegated(one) && !isNegated(term) && piecesOf(one).some((piece) => says(piece, one, term)))),
+  );
 }
 
 /** Return a query without the terms of a field. */
@@ -66,11 +78,18 @@ export function withOnly(query, field, term) {
   return joined(groups.map((group) => [...group, term]));
 }
 
+/** Return a term without a piece; the first one that stays keeps the field. */
+function without(one, term) {
+  const rest = piecesOf(one).filter((piece) => !says(piece, one, term));
+  if (rest.length && !fieldOf(rest[0]) && fieldOf(one)) rest[0] = `${fieldOf(one)}:${rest[0]}`;
+  return rest.join(",");
+}
+
 /** Return a query in which a value is chosen beside others of its field, or no longer. */
 export function toggled(query, field, term) {
   if (hasTerm(query, term)) {
     const groups = groupsOf(query).map((group) =>
-      group.map((one) => (one === term ? "" : isNegated(one) ? one : piecesOf(one).filter((piece) => piece !== term).join(","))).filter(Boolean),
+      group.map((one) => (one === term ? "" : isNegated(one) ? one : without(one, term))).filter(Boolean),
     );
     return joined(groups);
   }
