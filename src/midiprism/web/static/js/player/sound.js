@@ -62,9 +62,11 @@ export async function engineFor(score) {
   return engine;
 }
 
-/** Load what a score needs before it is asked to sound. */
-export async function prefetchSound(score) {
-  if (chosenSound() === "auto" && (await soundOfServer()).bank) await bankEngine(score);
+/** Load what a score needs before it is asked to sound; decode it too, unless something else plays meanwhile. */
+export async function prefetchSound(score, isPlaying) {
+  if (chosenSound() !== "auto" || !(await soundOfServer()).bank) return;
+  const engine = await bankEngine(score);
+  if (!isPlaying()) engine?.decodeFirst(score);
 }
 
 /** Get the synthesizer ready that is going to play. */
