@@ -128,6 +128,11 @@ def test_a_track_whose_file_is_lost_is_an_error_of_that_track(tmp_path: Path) ->
     assert client.get(f"/api/tracks/{other}/notes").status_code == 200
     pictures = client.get("/api/thumbnails", params={"ids": f"{lost},{other}"}).json()
     assert [*pictures] == [other]
+    song = client.get(f"/api/songs/{rows[0]['song_id']}").json()
+    assert "is lost" in song["damage"][-1]
+    lanes = client.get(f"/api/songs/{rows[0]['song_id']}/notes").json()["lanes"]
+    assert [bool(lane["notes"]["pitch"]) for lane in lanes] == [lane["digest"] != lost for lane in lanes]
+    assert client.get(song["download"]).status_code == 503
 
 
 def test_connections_are_opened_again_after_the_server_of_the_catalog_restarted(

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from midiprism.api import open_result
-from support.web_client import make_client
+from support.web_client import make_client, split, write_samples
 
 
 def search(client: TestClient, **parameters: Any) -> dict[str, Any]:
@@ -45,12 +45,37 @@ def test_the_term_of_each_count_finds_so_many_tracks(client: TestClient) -> None
             assert narrowed["total"] == count["count"], (facet["name"], count)
 
 
+def test_chosen_fields_are_counted(client: TestClient) -> None:
+    usual = {facet["name"]: facet for facet in search(client, q="notes:1..")["facets"]}
+    (key, channel) = search(client, q="notes:1..", facets="key,channel")["facets"]
+    assert key == usual["key"]
+    assert channel["name"] == "channel"
+    for count in channel["counts"]:
+        narrowed = search(client, q=f"notes:1.. {count['term']}", facets=0, limit=1)
+        assert narrowed["total"] == count["count"]
+    assert client.get("/api/search", params={"facets": "song"}).status_code == 400
+
+
 def test_an_error_in_a_query_has_its_place(client: TestClient) -> None:
     answer = client.get("/api/search", params={"q": "bass kye:Dm"})
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert "key" in error["message"]
     assert "bass kye:Dm"[error["start"] : error["end"]] == "kye"
+
+
+def test_a_search_that_finds_nothing_says_why(client: TestClient) -> None:
+    answer = search(client, q="family:bass instrument:pianos")
+    assert answer["total"] == 0
+    assert "nothing matches `instrument:pianos`" in answer["hint"]
+    assert "`instrument:piano`" in answer["hint"]
+    assert search(client, q="family:bass")["hint"] is None
+
+
+def test_facts_that_were_not_computed_are_a_hint(tmp_path: Path) -> None:
+    out = split(write_samples(tmp_path / "songs", 2), tmp_path / "out", facts=False)
+    answer = search(make_client(out), q="role:bass")
+    assert "not computed yet" in answer["hint"]
 
 
 @pytest.mark.parametrize("parameters", [{"limit": "201"}, {"offset": "-1"}, {"offset": "x"}, {"limit": "²"}])

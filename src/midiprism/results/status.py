@@ -124,6 +124,10 @@ class Inventory:
         return max(0.0, (links - self.counts.tracks) / links) if links else 0.0
 
 
+NOT_COUNTED = Inventory()
+"""For ``read_status`` where only the runs are of interest: counting takes seconds for millions of links."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResultStatus:
     """The status of a result.

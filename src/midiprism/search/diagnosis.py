@@ -89,3 +89,19 @@ def terms_without_tracks(query: Query, finds_any: Callable[[Query], bool]) -> It
     terms = dict.fromkeys(query.terms())
     if len(terms) > 1:
         yield from (term for term in terms if not finds_any(Query((Group((term,)),))))
+
+
+def nothing_found_text(query: Query, finds_any: Callable[[Query], bool]) -> str:
+    """Return a sentence that no track matches, which terms match none by themselves, and what may be meant.
+
+    Args:
+        query: that finds nothing.
+        finds_any: returns whether a query finds any track.
+    """
+    alone = [*terms_without_tracks(query, finds_any)]
+    reason = f" By itself, nothing matches {' or '.join(f'`{term}`' for term in alone)}." if alone else ""
+    offers = [text for term in alone or query.terms() if (text := offered_text(term)) is not None]
+    offer = f" Do you mean {' or '.join(f'`{text}`' for text in offers)}?" if offers else ""
+    unknown = not offers and any(names_unknown_family(term) for term in alone or query.terms())
+    families = f" The families are {', '.join(FAMILIES)}." if unknown else ""
+    return f"No track matches.{reason}{offer}{families}"

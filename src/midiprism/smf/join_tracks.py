@@ -77,6 +77,8 @@ def _read_events(data: bytes) -> tuple[list[_Event], int]:
                 running = status
                 size = 1 if status & 0xE0 == 0xC0 else 2
                 body = data[at : at + size]
+                if len(body) < size:
+                    break
                 events.append(_Event(tick, bytes((status,)) + body, False))
                 at += size
                 continue
@@ -84,6 +86,8 @@ def _read_events(data: bytes) -> tuple[list[_Event], int]:
             if kind == 0x2F:
                 break
             size, body_at = _read_number(data, at + (status == 0xFF))
+            if body_at + size > len(data):
+                break
             events.append(
                 _Event(tick, bytes((status,)) + data[at : body_at + size], kind in _CONDUCTOR_KINDS)
             )

@@ -3,8 +3,8 @@
 import time
 from threading import Lock
 
-from midiprism.results.status import Inventory, ResultStatus, read_status
-from midiprism.web.served_result import ServedResult
+from midiprism.results.status import NOT_COUNTED, Inventory, ResultStatus, read_status
+from midiprism.web.served_result import ServedResult, Snapshot
 
 _COUNT_SECONDS = 5.0
 _COUNT_FACTOR = 20.0  # counting takes a twentieth of the time at most
@@ -21,12 +21,25 @@ class LiveStatus:
         self._result = result
         self._lock = Lock()
         self._inventory: Inventory | None = None
+        self._index: object = None
 
-    def read(self, runs: int) -> ResultStatus:
-        """Return the status with the last runs; the contents may have been counted a few seconds ago.
+    def read_runs(self, limit: int) -> ResultStatus:
+        """Return the status with the last runs, without contents.
 
         Args:
-            runs: how many.
+            limit: number of runs.
+
+        Raises:
+            UsageError: there is no result any more.
+            CatalogError: its catalog cannot be read.
+        """
+        return read_status(self._result.folder, limit, NOT_COUNTED, self._result.database)
+
+    def read(self, snapshot: Snapshot) -> ResultStatus:
+        """Return the status with the contents, which may have been counted a few seconds ago.
+
+        Args:
+            snapshot: of the catalog; contents are counted again only after it has changed.
 
         Raises:
             UsageError: there is no result any more.
@@ -34,10 +47,11 @@ class LiveStatus:
         """
         with self._lock:  # one thread counts
             known = self._inventory
-            if known is not None and self._is_old(known):
+            if known is not None and self._index is not snapshot.index and self._is_old(known):
                 known = None
-            status = read_status(self._result.folder, runs, known, self._result.database)
-            self._inventory = status.inventory
+            status = read_status(self._result.folder, 1, known, self._result.database)
+            if known is None:
+                self._inventory, self._index = status.inventory, snapshot.index
             return status
 
     def _is_old(self, inventory: Inventory) -> bool:

@@ -5,12 +5,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from midiprism.smf.text.decode import decode_text
-from midiprism.smf.track_content import Note, TempoMap, TrackContent
+from midiprism.smf.track_content import Note, TempoMap, TrackContent, read_track
 
 LYRIC, MARKER, TEXT = 5, 6, 1
 MAX_THUMBNAIL_NOTES = 256
+MAX_THUMBNAIL_BYTES = 128 << 10
+"""Bytes of a track that a thumbnail shows."""
+
+MAX_READ_BYTES = 4 << 20
+"""Bytes of the tracks of a song whose notes are shown."""
+
+MAX_TEXTS = 5_000
+_MAX_OTHER_TEXTS = 100
+_HEADER_BYTES = 22
 _PLACES = 5
 """Digits behind the point of a time in seconds: ten microseconds."""
+
+
+def read_contents(tracks: Sequence[bytes]) -> list[TrackContent]:
+    """Return the contents of tracks; of those behind ``MAX_READ_BYTES`` in all, no notes.
+
+    A song of a megabyte can have tracks that take minutes to read, and give more JSON than a page can show.
+    """
+    left = MAX_READ_BYTES
+    contents = []
+    for data in tracks:
+        contents.append(read_track(data[:left]))
+        left = max(_HEADER_BYTES, left - len(data))
+    return contents
 
 
 def notes_to_json(content: TrackContent, times: TempoMap) -> dict[str, list[Any]]:
@@ -64,22 +86,22 @@ def map_to_json(content: TrackContent, times: TempoMap) -> dict[str, Any]:
 
 
 def words_to_json(content: TrackContent, times: TempoMap, *kinds: int) -> list[list[Any]]:
-    """Return texts of some kinds: seconds and text. All texts of the track help to guess their encoding."""
-    others = [it.text for it in content.texts]
+    """Return the first texts of some kinds: seconds and text. Others help to guess their encoding."""
+    others = [it.text for it in content.texts[:_MAX_OTHER_TEXTS]]
     found = []
-    for it in content.texts:
-        text = decode_text(it.text, lambda: others).text if it.kind in kinds else None
+    for it in [it for it in content.texts if it.kind in kinds][:MAX_TEXTS]:
+        text = decode_text(it.text, lambda: others).text
         if text is not None:
             found.append([round(times.seconds_at(it.tick), _PLACES), text])
     return found
 
 
-def thumbnail(content: TrackContent) -> str:
-    """Return at most 256 notes in base64, taken evenly: four bytes each.
+def thumbnail(data: bytes) -> str:
+    """Return at most 256 notes of a track in base64, taken evenly: four bytes each.
 
     The bytes are the beginning and the length as shares of the track, in 255ths, the pitch and the velocity.
     """
-    notes = content.notes
+    notes = read_track(data[:MAX_THUMBNAIL_BYTES]).notes
     if len(notes) > MAX_THUMBNAIL_NOTES:
         step = len(notes) / MAX_THUMBNAIL_NOTES
         notes = [notes[int(index * step)] for index in range(MAX_THUMBNAIL_NOTES)]

@@ -65,7 +65,7 @@ API_ROUTES = (
             **_QUERY,
             "sort": "fields, with - from the greatest",
             **_WINDOW,
-            "facets": "1 to count, else 0",
+            "facets": "1 for the usual, 0 for none, or names",
         },
     ),
     ApiRoute("GET", "/api/complete", queries.complete, {**_QUERY, "at": "place of the cursor"}),

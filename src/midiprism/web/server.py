@@ -2,10 +2,13 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 
 import uvicorn
 from starlette.applications import Starlette
 
+from midiprism.errors import MidiprismError
 from midiprism.search.query import Query
 from midiprism.web.app import make_app
 from midiprism.web.errors import AddressError
@@ -44,9 +47,15 @@ def serve(
 
 
 def _warm_up(app: Starlette) -> None:
-    """Work out what the first page shows, before anybody waits for it."""
+    """Work out what the first page shows, before anybody waits for it; count the rest in the background."""
     with app.state.result.snapshot() as snapshot:
         app.state.searches.facets(snapshot, Query())
+    Thread(target=_count, args=(app,), daemon=True).start()
+
+
+def _count(app: Starlette) -> None:
+    with suppress(MidiprismError), app.state.result.snapshot() as snapshot:  # a request will tell of it
+        app.state.status.read(snapshot)
 
 
 def page_address(settings: ServerSettings, port: int) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from threading import Lock
 
 from midiprism.catalog.queries.track_lookup import find_tracks_by_digest
-from midiprism.errors import StoreError
-from midiprism.smf.track_content import read_track
 from midiprism.web.notes import thumbnail
 from midiprism.web.served_result import ServedResult
 
@@ -49,10 +47,5 @@ class Thumbnails:
         with self._result.snapshot() as snapshot:
             tracks = find_tracks_by_digest(snapshot.reader, digests)
         locations = [track.location for track in tracks.values()]
-        try:
-            data = self._result.read_many(locations)
-        except StoreError:  # one is missing: the others are shown
-            return self._make(digests[:1]) | self._make(digests[1:]) if len(digests) > 1 else {}
-        return {
-            location.digest: thumbnail(read_track(one)) for location, one in zip(locations, data, strict=True)
-        }
+        data = self._result.read_if_there(locations)
+        return {location.digest: thumbnail(one) for location, one in zip(locations, data, strict=True) if one}

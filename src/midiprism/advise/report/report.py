@@ -17,7 +17,7 @@ from midiprism.errors import UsageError
 from midiprism.metrics.devices import StorageLocation
 from midiprism.metrics.snapshot import DEVICE_ROLES, STAGES, RunSample, SampleWindow
 from midiprism.results.result_dir import open_catalog_of
-from midiprism.results.status import RunStatus, read_status
+from midiprism.results.status import NOT_COUNTED, RunStatus, read_status
 
 MIN_WORK_SECONDS = 5.0
 """In less time a run mostly starts and ends: what limits that says nothing about a longer one."""
@@ -124,7 +124,7 @@ def analyze_run(
         UsageError: ``out`` holds no result, or there is no such run.
         CatalogError: its catalog cannot be read.
     """
-    status = read_status(out, _MAX_RUNS, database=database)
+    status = read_status(out, _MAX_RUNS, NOT_COUNTED, database)
     with open_catalog_of(out, database) as catalog, catalog.read_transaction() as connection:
         number = run_id
         if number is None:

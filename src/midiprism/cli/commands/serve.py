@@ -16,7 +16,8 @@ from midiprism.optional_packages import MissingPackageError
 _DEFAULT_PORT = 8765
 _OPEN_TO_OTHERS = (
     "Other machines can reach this server: whoever has the address, with its token, can read the library and "
-    "change collections. Browsers there play no sound, unless a proxy serves the pages over HTTPS."
+    "change collections. Browsers play sound only from an address of their own machine: `ssh -L` brings the "
+    "port there."
 )
 
 
@@ -51,7 +52,13 @@ def serve(
             "synthesizer in the page]",
         ),
     ] = None,
-    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    open_page: Annotated[
+        bool,
+        typer.Option(
+            "--open/--no-open",
+            help="Open the page in a browser, if there is a screen; --no-open does not.",
+        ),
+    ] = True,
     quiet: QuietOption = False,
 ) -> None:
     """Serve pages on this machine: search the tracks, see and hear them, take them along, watch a run.

@@ -118,16 +118,9 @@ def print_missing_facts(search: "TrackSearch", query: "Query", result: str) -> N
 
 def print_nothing_found(search: "TrackSearch", query: "Query") -> None:
     """Print that no track matches, which terms match none by themselves, and what may be meant."""
-    from midiprism.search.diagnosis import names_unknown_family, offered_text, terms_without_tracks
-    from midiprism.smf.instruments import FAMILIES
+    from midiprism.search.diagnosis import nothing_found_text
 
-    alone = [*terms_without_tracks(query, search.finds_any)]
-    reason = f" By itself, nothing matches {' or '.join(f'`{term}`' for term in alone)}." if alone else ""
-    offers = [text for term in alone or query.terms() if (text := offered_text(term)) is not None]
-    offer = f" Do you mean {' or '.join(f'`{text}`' for text in offers)}?" if offers else ""
-    unknown = not offers and any(names_unknown_family(term) for term in alone or query.terms())
-    families = f" The families are {', '.join(FAMILIES)}." if unknown else ""
-    print_message(f"No track matches.{reason}{offer}{families}")
+    print_message(nothing_found_text(query, search.finds_any))
 
 
 def print_place(error: "QueryError") -> None:

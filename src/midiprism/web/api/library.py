@@ -17,7 +17,7 @@ def library(request: Request) -> JsonResponse:
     with result.snapshot() as snapshot:
         facets = state.searches.facets(snapshot, Query(), _FACETS)
         without_facts, _ = snapshot.index.missing_facts()
-    content = status_to_json(state.status.read(runs=1))
+        content = status_to_json(state.status.read(snapshot))
     return JsonResponse(
         {
             "folder": result.folder,

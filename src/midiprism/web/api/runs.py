@@ -19,14 +19,14 @@ _RUNS = 100
 
 def runs(request: Request) -> JsonResponse:
     """Return the last runs, and whether one is active."""
-    status = request.app.state.status.read(_RUNS)
+    status = request.app.state.status.read_runs(_RUNS)
     content = status_to_json(status)
     return JsonResponse({"running": content["running"], "held": content["held"], "runs": content["runs"]})
 
 
 def live(request: Request) -> JsonResponse:
     """Return how the active run goes on; without one, only that there is none."""
-    status = request.app.state.status.read(5)
+    status = request.app.state.status.read_runs(5)
     active = status.active_runs
     if not active:
         return JsonResponse({"running": False, "held": status.locked})
@@ -52,7 +52,7 @@ def live(request: Request) -> JsonResponse:
 def run(request: Request) -> JsonResponse:
     """Return the report on a run, as values and as sections of text."""
     number = number_in_path(request, "run_id")
-    status = request.app.state.status.read(1_000)
+    status = request.app.state.status.read_runs(1_000)
     known = next((it for it in status_to_json(status)["runs"] if it["id"] == number), None)
     if known is None:
         raise NotFoundError("There is no such run.")

@@ -1,20 +1,24 @@
 """Searches: rows of tracks with counts beside them."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
 
-from midiprism.search.index.facets import Facet, FacetCount
+from midiprism.search.diagnosis import missing_facts_text, nothing_found_text
+from midiprism.search.index.facets import DEFAULT_FACETS, Facet, FacetCount
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
 from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.web.api.parameters import MAX_ID, served, whole_number
 from midiprism.web.json_response import JsonResponse
+from midiprism.web.served_result import Snapshot
 from midiprism.web.track_json import row_to_json
 
 MAX_ROWS = 200
+_MAX_FACETS = 20
 _NEARLY_NOTHING = 0.01
 _LABELS = {
     "family": "Instrument family",
@@ -46,23 +50,40 @@ def search(request: Request) -> JsonResponse:
     started = time.perf_counter()
     offset = whole_number(request, "offset", 0, MAX_ID)
     limit = whole_number(request, "limit", 50, MAX_ROWS)
-    with_facets = whole_number(request, "facets", 1, 1) == 1
+    names = _facet_names(request.query_params.get("facets", "1"))
     query = query_of(request)
     with served(request).snapshot() as snapshot:
         searches = request.app.state.searches
         matches = searches.search(snapshot, query)
-        facets = searches.facets(snapshot, query) if with_facets else []
+        facets = searches.facets(snapshot, query, names)
         rows = snapshot.rows(matches.window(offset, limit))
+        hint = _hint(snapshot, query, len(matches))
     request.app.state.memory.trim()
     return JsonResponse(
         {
             "total": len(matches),
+            "hint": hint,
             "offset": offset,
             "tracks": [row_to_json(row) for row in rows],
             "facets": [*map(facet_to_json, facets)],
             "took_ms": round((time.perf_counter() - started) * 1e3, 1),
         }
     )
+
+
+def _facet_names(text: str) -> Sequence[str]:
+    """Return the fields to count: 0 for none, 1 for the usual ones, or their names."""
+    if text in ("", "0"):
+        return ()
+    return DEFAULT_FACETS if text == "1" else text.split(",")[:_MAX_FACETS]
+
+
+def _hint(snapshot: Snapshot, query: Query, total: int) -> str | None:
+    """Return why less may be found than is expected; None for no reason."""
+    missing = missing_facts_text(query, snapshot.index.missing_facts)
+    if missing is not None:
+        return f"{missing} `midiprism features` computes it."
+    return None if total else nothing_found_text(query, lambda one: len(snapshot.search(one)) > 0)
 
 
 def facet_to_json(facet: Facet) -> dict[str, Any]:
@@ -77,9 +98,12 @@ def facet_to_json(facet: Facet) -> dict[str, Any]:
 
 def _count_to_json(facet: Facet, count: FacetCount) -> dict[str, Any]:
     is_range = facet.is_histogram and (count.value is not None or count.end is not None)
-    label, term = _range_texts(facet.name, count) if is_range else _value_texts(facet.name, count.value)
+    value = count.value
+    if not facet.is_histogram and isinstance(value, float):
+        value += QUERY_FIELDS[facet.name].first  # as people count
+    label, term = _range_texts(facet.name, count) if is_range else _value_texts(facet.name, value)
     return {
-        "value": count.value,
+        "value": value,
         "end": count.end,
         "label": label,
         "count": count.count,

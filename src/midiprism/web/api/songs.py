@@ -21,6 +21,7 @@ from midiprism.web.notes import (
     map_to_json,
     notes_to_json,
     programs_to_json,
+    read_contents,
     words_to_json,
 )
 from midiprism.web.problems import problem_text
@@ -28,13 +29,22 @@ from midiprism.web.served_result import Snapshot
 from midiprism.web.track_facts import song_facts
 from midiprism.web.track_json import is_drums, row_to_json
 
+MAX_TRACKS = 2_000
+"""Tracks of a song that pages show and join; a damaged or made-up song can have 65,535."""
+
 
 def song(request: Request) -> JsonResponse:
     """Return a song with its tracks, its words and its markers."""
     result = served(request)
     with result.snapshot() as snapshot:
         found, rows = _song_of(request, snapshot)
-    contents = [read_track(data) for data in result.read_many([row.location for row in rows])]
+    tracks = result.read_if_there([row.location for row in rows])
+    contents = read_contents(tracks)
+    lost = [
+        f"Track {row.link.track_number + 1} is lost."
+        for row, data in zip(rows, tracks, strict=True)
+        if not data
+    ]
     return JsonResponse(
         {
             "song_id": found.song_id,
@@ -42,7 +52,7 @@ def song(request: Request) -> JsonResponse:
             "paths": [path_text(place.path) for place in found.places],
             "facts": song_facts(found.values),
             "tracks": [*map(row_to_json, rows)],
-            "damage": [*map(problem_text, found.problems)],
+            "damage": [*map(problem_text, found.problems), *lost],
             "words": _texts(contents, LYRIC),
             "markers": _texts(contents, MARKER),
             "download": f"/api/songs/{found.song_id}.mid",
@@ -57,10 +67,10 @@ def notes(request: Request) -> JsonResponse:
     result = served(request)
     with result.snapshot() as snapshot:
         _, rows = _song_of(request, snapshot)
-    contents = [read_track(data) for data in result.read_many([row.location for row in rows])]
+    contents = read_contents(result.read_if_there([row.location for row in rows]))
     lanes = [*map(_lane, rows, contents)]
     # Each track has the tempi and meters of its song.
-    first = contents[0] if contents else read_track(b"")
+    first = next((content for content in contents if content.end_tick), read_track(b""))
     return JsonResponse(
         {**map_to_json(first, TempoMap(first)), "length_seconds": _length_of(contents), "lanes": lanes}
     )
@@ -82,7 +92,7 @@ def _song_of(request: Request, snapshot: Snapshot) -> tuple[FoundSong, list[Trac
     found = find_song(snapshot.reader, song_id)
     if found is None:
         raise NotFoundError("There is no such song in this result.")
-    return found, snapshot.rows(links_of_song(snapshot.reader, song_id))
+    return found, snapshot.rows(links_of_song(snapshot.reader, song_id)[:MAX_TRACKS])
 
 
 def _name_of(found: FoundSong) -> str:

@@ -12,7 +12,7 @@ from midiprism.errors import UsageError
 from midiprism.fs.path_text import path_text
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import quote
-from midiprism.smf.track_content import TempoMap, read_track
+from midiprism.smf.track_content import TempoMap
 from midiprism.web.api.parameters import digest_in_path, parse_digest, served
 from midiprism.web.errors import NotFoundError
 from midiprism.web.json_response import JsonResponse
@@ -23,6 +23,7 @@ from midiprism.web.notes import (
     map_to_json,
     notes_to_json,
     programs_to_json,
+    read_contents,
     words_to_json,
 )
 from midiprism.web.problems import problem_text
@@ -63,7 +64,7 @@ def track(request: Request) -> JsonResponse:
 def notes(request: Request) -> JsonResponse:
     """Return the notes of a track, with its tempi and meters."""
     found, data = served(request).read(digest_in_path(request))
-    content = read_track(data)
+    (content,) = read_contents([data])
     times = TempoMap(content)
     return JsonResponse(
         {
