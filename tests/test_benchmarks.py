@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.sample.write import write_songs
+from support.browser import open_browser
 from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
@@ -180,3 +181,13 @@ def test_searches_are_measured_beside_a_scan(tmp_path: Path) -> None:
     output = benchmark_output("search_speed", "--work", str(tmp_path), "--songs", "400")
     assert "text and four filters: p50 " in output
     assert " rows by a scan: " in output
+
+
+@pytest.mark.slow
+def test_pages_are_measured_in_a_browser() -> None:
+    with open_browser():
+        pass  # without one, the test is skipped
+    output = benchmark_output("serve_browser", "--songs", "8", "--plays", "2", "--scroll", "0.5")
+    assert "first page: " in output
+    assert "roll of 5,000 notes" in output
+    assert "first sound after" in output
