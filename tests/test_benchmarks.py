@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.sample.write import write_songs
+from support.browser import open_browser
 from support.melodies import make_melody, midi_song, transposed
 from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
@@ -207,3 +208,13 @@ def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     assert "MELODY          0.15     1.0000  1.0000" in output
     assert "its track among the first 10: 1.0000" in output
     assert "transposed     recall 1.0000 of 6" in output
+
+
+@pytest.mark.slow
+def test_pages_are_measured_in_a_browser() -> None:
+    with open_browser():
+        pass  # without one, the test is skipped
+    output = benchmark_output("serve_browser", "--songs", "8", "--plays", "2", "--scroll", "0.5")
+    assert "first page: " in output
+    assert "roll of 5,000 notes" in output
+    assert "first sound after" in output
