@@ -118,8 +118,9 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
 
-bench-serve: $(STAMP)-web ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=
+bench-serve: $(STAMP)-test ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=, and in a browser
 	$(RUN) benchmarks/serve_speed.py --work "$$WORK" --songs $(SONGS)
+	PYTHONPATH=tests $(RUN) benchmarks/serve_browser.py
 
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=
 	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py
@@ -127,7 +128,8 @@ bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers au
 	PYTHONPATH=tests $(RUN) benchmarks/auto_tuning.py --work "$$WORK"
 
 clean: ## Remove the environment, caches and sample songs, but no results of `make split`
-	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		scripts/web/node_modules src/midiprism/web/static/vendor
 
 $(RUN):
 	$(PYTHON) -m venv $(VENV)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import midiprism.web
 from common import machine_description
 from support.browser import open_browser
 from support.midi_writer import note, song, track, track_name
@@ -25,10 +26,9 @@ from support.web_client import split, write_samples
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+VENDOR = Path(midiprism.web.__file__).parent / "static" / "vendor"
 ROLL_NOTES = 5_000
 ROLL_NAME = "Five thousand"
-SONGS = 60
-SCROLL_SECONDS = 5
 PREFETCH_MS = 700
 _QUERY = "/?q=-family:Text%20first_note_seconds:0..600%20notes:8.."
 
@@ -88,16 +88,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--soundfont", help="sound bank to measure with")
+    parser.add_argument("--songs", type=int, default=60, help="default: 60")
     parser.add_argument("--plays", type=int, default=40, help="tracks to play, default: 40")
+    parser.add_argument("--scroll", type=float, default=5, help="seconds of scrolling, default: 5")
     options = parser.parse_args()
     print(machine_description())
     with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
         work = Path(folder)
-        result = split(_write_songs(work / "songs"), work / "result")
+        result = split(_write_songs(work / "songs", options.songs), work / "result")
         bank = ["--soundfont", options.soundfont] if options.soundfont else []
         with serve(result, work, *bank) as address:
             _measure_weight(browser, address)
-            _measure_frames(browser, address)
+            _measure_frames(browser, address, options.scroll)
             _measure_sound(browser, address, "built-in synthesizer", "builtin", options.plays, _click_play)
             if bank:
                 _measure_sound(
@@ -108,8 +110,8 @@ def main() -> None:
                 )
 
 
-def _write_songs(folder: Path) -> Path:
-    write_samples(folder, SONGS)
+def _write_songs(folder: Path, count: int) -> Path:
+    write_samples(folder, count)
     pitches = [36 + (index * 7) % 60 for index in range(ROLL_NOTES)]
     events = [it for at, pitch in enumerate(pitches) for it in note(0, pitch, at * 60, 55, 40 + at % 80)]
     messages = [(0, track_name(ROLL_NAME.encode())), *sorted(events, key=lambda event: event[0])]
@@ -123,24 +125,26 @@ def _measure_weight(browser: "Browser", address: str) -> None:
         sizes: dict[str, int] = {}
 
         def weigh(response: Any) -> None:
-            sizes[response.url.removeprefix(address)] = len(gzip.compress(response.body(), 6))
+            if response.status == 200:
+                sizes[response.url.removeprefix(address)] = len(gzip.compress(response.body(), 6))
 
-        page.add_init_script("localStorage.setItem('midiprism.sound', 'builtin')")
         page.on("requestfinished", lambda request: weigh(request.response()))
         page.goto("/")
         page.locator(".row-name").first.wait_for()
-        page.wait_for_timeout(500)
-        pages = sum(size for path, size in sizes.items() if not path.startswith("/api/"))
-        total = sum(sizes.values())
+        page.wait_for_timeout(1_500)
+        # The browser does not report the request for the audio worklet.
+        own = {path: size for path, size in sizes.items() if not path.startswith("/static/vendor/")}
+        data = sum(size for path, size in own.items() if path.startswith("/api/"))
+        synthesizer = sum(len(gzip.compress(file.read_bytes(), 6)) for file in VENDOR.glob("*.js"))
         print(
-            f"first page: {len(sizes)} requests, {total / 1e3:.0f} kB gzipped, "
-            f"{pages / 1e3:.0f} kB of it without the data"
+            f"first page: {len(own)} requests, {sum(own.values()) / 1e3:.0f} kB gzipped, "
+            f"{data / 1e3:.0f} kB of it data; synthesizer for sound banks: {synthesizer / 1e3:.0f} kB"
         )
         timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
         print(f"  loaded after {timing['loadEventEnd']:.0f} ms")
 
 
-def _measure_frames(browser: "Browser", address: str) -> None:
+def _measure_frames(browser: "Browser", address: str, seconds: float) -> None:
     with browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
         page.add_init_script("localStorage.setItem('midiprism.sound', 'builtin')")
@@ -151,7 +155,7 @@ def _measure_frames(browser: "Browser", address: str) -> None:
         for label, zoom in (("as opened", 0), ("zoomed out", 3)):
             for _ in range(zoom):
                 page.get_by_role("button", name="Zoom out").click()
-            found = page.evaluate(FRAMES, SCROLL_SECONDS)
+            found = page.evaluate(FRAMES, seconds)
             rate = f"{found['frames']:.1f} frames/s, the longest {found['longest']:.0f} ms"
             print(f"roll of {ROLL_NOTES:,} notes, {label}: {rate}")
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.sample.write import write_songs
+from support.browser import open_browser
 from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
@@ -187,3 +188,13 @@ def test_requests_to_the_server_of_pages_are_measured(tmp_path: Path) -> None:
     assert "text and four filters, with facets, over HTTP: p50 " in output
     assert "files: 50 new thumbnails " in output
     assert "parquet: 50 new thumbnails " in output
+
+
+@pytest.mark.slow
+def test_pages_are_measured_in_a_browser() -> None:
+    with open_browser():
+        pass  # without one, the test is skipped
+    output = benchmark_output("serve_browser", "--songs", "8", "--plays", "2", "--scroll", "0.5")
+    assert "first page: " in output
+    assert "roll of 5,000 notes" in output
+    assert "first sound after" in output

@@ -28,7 +28,7 @@ class Player extends EventTarget {
   show(item) {
     this.item = item;
     this.transport.setScore(item.score);
-    prefetchSound(item.score);
+    prefetchSound(item.score, () => this.transport.isPlaying);
     this.#changed();
   }
 
@@ -57,7 +57,7 @@ class Player extends EventTarget {
   /** Load what a listener may ask for next. */
   async prefetch(item) {
     try {
-      await prefetchSound(await this.#scoreOf(item));
+      await prefetchSound(await this.#scoreOf(item), () => this.transport.isPlaying);
     } catch {
       // It is asked for again, and reported, when it is to be heard.
     }

@@ -57,19 +57,27 @@ export async function engineFor(score) {
       return engine;
     }
   }
-  builtin ??= withVolume(new BuiltinEngine(audioContext()));
-  await builtin.prepare(score);
-  return builtin;
+  const engine = builtinEngine();
+  await engine.prepare(score);
+  return engine;
 }
 
-/** Load what a score needs before it is asked to sound. */
-export async function prefetchSound(score) {
-  if (chosenSound() === "auto" && (await soundOfServer()).bank) await bankEngine(score);
+/** Load what a score needs before it is asked to sound; decode it too, unless something else plays meanwhile. */
+export async function prefetchSound(score, isPlaying) {
+  if (chosenSound() !== "auto" || !(await soundOfServer()).bank) return;
+  const engine = await bankEngine(score);
+  if (!isPlaying()) engine?.decodeFirst(score);
 }
 
-/** Get the synthesizer for the sound bank ready, if there is a bank. */
+/** Get the synthesizer ready that is going to play. */
 export async function warmUp() {
   if (chosenSound() === "auto" && (await soundOfServer()).bank) await openedEngine();
+  else builtinEngine();
+}
+
+function builtinEngine() {
+  builtin ??= withVolume(new BuiltinEngine(audioContext()));
+  return builtin;
 }
 
 function openedEngine() {

@@ -9,8 +9,12 @@ const PROCESSOR = "/static/vendor/spessasynth_processor.js";
 const MAX_BANKS = 6;
 const DRAIN_MS = 260;
 const BANK_SELECT = 0;
+const VOLUME = 7;
 const ALL_SOUND_OFF = 120;
 const BEND_RANGE = 12;
+const MAX_DECODED = 16;
+/** The channel on which nothing is heard comes behind the first sixteen, which are always there. */
+const SILENT_CHANNEL = 16;
 const DEFAULTS = [[7, 100], [10, 64], [11, 127], [64, 0], [1, 0]];
 
 /** Return an engine for the bank of `/api/sound`, or throw if the files of `make web` or an audio worklet are missing. */
@@ -36,13 +40,15 @@ class SpessaEngine {
   #numbers = new Map();
   #deck = 0;
   #deckSize = 0;
-  #usedChannels = 16;
+  #channelCount = 17;
+  #decoded = new Set();
 
   constructor(context, synthesizer, bank) {
     this.#context = context;
     this.#version = bank.version;
     this.name = bank.name;
     this.#synthesizer = synthesizer;
+    synthesizer.addNewChannel();
     this.#volume = new GainNode(context, { gain: 0.8 });
     synthesizer.connect(this.#volume);
     this.#volume.connect(context.destination);
@@ -72,6 +78,24 @@ class SpessaEngine {
     while (this.#banks.length > MAX_BANKS) await this.#synthesizer.soundBankManager.deleteSoundBank(this.#banks.shift().id);
   }
 
+  /** Have the samples of the first notes decompressed, which would delay them: they are played unheard. */
+  decodeFirst(score) {
+    if (this.#decoded.has(score.key)) return;
+    this.#decoded.add(score.key);
+    const most = Math.ceil(MAX_DECODED / score.lanes.length);
+    for (const lane of score.lanes) {
+      const [, , program, bank] = lane.programs[0] ?? [0, 0, lane.isDrums ? 0 : lane.program, 0];
+      this.#synthesizer.midiChannels[SILENT_CHANNEL].setDrums(lane.isDrums);
+      this.#synthesizer.controllerChange(SILENT_CHANNEL, VOLUME, 0);
+      this.#synthesizer.controllerChange(SILENT_CHANNEL, BANK_SELECT, lane.isDrums ? 0 : bank >> 7);
+      this.#synthesizer.programChange(SILENT_CHANNEL, program);
+      lane.notes.pitch.slice(0, most).forEach((pitch, index) => {
+        this.#synthesizer.noteOn(SILENT_CHANNEL, pitch, lane.notes.velocity[index]);
+      });
+      this.#synthesizer.controllerChange(SILENT_CHANNEL, ALL_SOUND_OFF, 0);
+    }
+  }
+
   async prepare(score) {
     await this.loadBank(score);
     this.#lanes = new Map(score.lanes.map((lane) => [lane.index, lane]));
@@ -80,14 +104,14 @@ class SpessaEngine {
       for (const channel of new Set(lane.notes.channel)) this.#numbers.set(`${lane.index} ${channel}`, this.#numbers.size);
     }
     this.#deckSize = this.#numbers.size;
-    while (this.#usedChannels < this.#deckSize * 2) {
+    while (this.#channelCount < this.#deckSize * 2 + 1) {
       this.#synthesizer.addNewChannel();
-      this.#usedChannels += 1;
+      this.#channelCount += 1;
     }
     for (const deck of [0, 1]) {
       for (const [key, number] of this.#numbers) {
         const lane = this.#lanes.get(Number(key.split(" ")[0]));
-        this.#synthesizer.midiChannels[deck * this.#deckSize + number].setDrums(lane.isDrums);
+        this.#synthesizer.midiChannels[this.#placeOf(number, deck)].setDrums(lane.isDrums);
       }
     }
   }
@@ -155,13 +179,18 @@ class SpessaEngine {
 
   #channelOf(lane, channelNumber) {
     const number = this.#numbers.get(`${lane} ${channelNumber}`);
-    return number === undefined ? undefined : this.#deck * this.#deckSize + number;
+    return number === undefined ? undefined : this.#placeOf(number);
+  }
+
+  #placeOf(number, deck = this.#deck) {
+    const place = deck * this.#deckSize + number;
+    return place < SILENT_CHANNEL ? place : place + 1;
   }
 
   /** Return the channels of a lane, or of all, on the deck that plays. */
   #channelsOf(lane = null) {
     return [...this.#numbers]
       .filter(([key]) => lane === null || Number(key.split(" ")[0]) === lane)
-      .map(([, number]) => this.#deck * this.#deckSize + number);
+      .map(([, number]) => this.#placeOf(number));
   }
 }
