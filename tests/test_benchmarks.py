@@ -210,6 +210,13 @@ def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     assert "transposed     recall 1.0000 of 6" in output
 
 
+def test_requests_to_the_server_of_pages_are_measured(tmp_path: Path) -> None:
+    output = benchmark_output("serve_speed", "--work", str(tmp_path), "--songs", "400")
+    assert "text and four filters, with facets, over HTTP: p50 " in output
+    assert "files: 50 new thumbnails " in output
+    assert "parquet: 50 new thumbnails " in output
+
+
 @pytest.mark.slow
 def test_pages_are_measured_in_a_browser() -> None:
     with open_browser():

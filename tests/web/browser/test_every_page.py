@@ -1,6 +1,6 @@
 """What holds for all pages: no overflow, no small print, nothing from elsewhere, accessible to all."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -12,6 +12,7 @@ from web.browser.finding import find, is_ready
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+SCREENS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((390, "light"), (1280, "dark"), (2560, "dark"))
 PAGES = ("search", "track", "drums", "song", "collections", "library", "runs", "run")
 
 
@@ -66,7 +67,7 @@ def test_a_page_fits_narrow_and_wide_screens_and_has_no_serious_finding(
     with new_page(bypass_csp=False, color_scheme="light") as page:
         page.goto(address_of(page, name))
         is_ready(page)
-        for width, scheme in ((390, "light"), (1280, "dark"), (2560, "dark")):
+        for width, scheme in SCREENS:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.wait_for_timeout(60)
