@@ -33,7 +33,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-serve bench-advice format clean
+.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-similar bench-serve bench-advice format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -115,6 +115,10 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
 	$(RUN) benchmarks/kill_recovery.py --work "$$WORK" --songs $(SONGS)
 
+bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=, and their accuracy on CORPUS=, a zip of POP909
+	$(RUN) benchmarks/similarity_speed.py --work "$$WORK"
+	$(if $(CORPUS),$(RUN) benchmarks/similarity_accuracy.py "$$CORPUS")
+
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
 
@@ -139,6 +143,6 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 	$(PIP) --editable .
 	@touch $@
 
-$(STAMP)-web $(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
+$(STAMP)-web $(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-similar $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
 	@touch $@

@@ -48,6 +48,11 @@ class CatalogMaker:
         self._connection = sqlite3.connect(path)
         self._connection.execute("PRAGMA synchronous = OFF")
 
+    def checkpoint(self) -> None:
+        """Write all to the file, so that another process may read it."""
+        self._connection.commit()
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Write all to the file."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -151,5 +156,7 @@ class CatalogMaker:
             return rng.geometric(1 / 500, count).tolist()
         if "ticks" in name:
             return rng.integers(0, 400_000, count).tolist()
+        if field.grouped:
+            return [None] * count
         high = {"channel": 16, "mpe": 2, "is_drums": 2, "loops": 2, "nomml": 13}.get(name, 128)
         return rng.integers(0, high, count).tolist()

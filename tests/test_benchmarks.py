@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyarrow
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 
 from midiprism.sample.write import write_songs
 from support.browser import open_browser
+from support.melodies import make_melody, midi_song, transposed
 from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
@@ -181,6 +183,38 @@ def test_searches_are_measured_beside_a_scan(tmp_path: Path) -> None:
     output = benchmark_output("search_speed", "--work", str(tmp_path), "--songs", "400")
     assert "text and four filters: p50 " in output
     assert " rows by a scan: " in output
+
+
+def test_similarity_is_measured(tmp_path: Path) -> None:
+    output = benchmark_output(
+        "similarity_speed", "--tracks", "300", "--queried", "400", "--sets", "200", "--work", str(tmp_path)
+    )
+    assert "tracks in groups" in output
+    assert "its track among the first 10: 1.000" in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
+    melodies = [make_melody(seed) for seed in range(6)]
+    archive = tmp_path / "pop.zip"
+    with ZipFile(archive, "w") as songs:
+        for number, melody in enumerate(melodies, 1):
+            for version in ("", "-v1"):
+                folder = f"POP909/{number:03}/{'versions/' if version else ''}"
+                data = midi_song(transposed(melody, len(version)), name="MELODY")
+                songs.writestr(f"{folder}{number:03}{version}.mid", data)
+    options = ("--others", "30", "--cuts", "5", "--every", "2")
+    output = benchmark_output("similarity_accuracy", str(archive), *options)
+    assert "MELODY          0.15     1.0000  1.0000" in output
+    assert "its track among the first 10: 1.0000" in output
+    assert "transposed     recall 1.0000 of 6" in output
+
+
+def test_requests_to_the_server_of_pages_are_measured(tmp_path: Path) -> None:
+    output = benchmark_output("serve_speed", "--work", str(tmp_path), "--songs", "400")
+    assert "text and four filters, with facets, over HTTP: p50 " in output
+    assert "files: 50 new thumbnails " in output
+    assert "parquet: 50 new thumbnails " in output
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from support.melodies import (
 MELODY = make_melody(1)
 
 FROZEN_PHRASES = [3450100817, 2668363594, 4045188642]
-FROZEN_SIGNATURE = [1994605749, 888189226, 2418889366, 687045121]
+FROZEN_SIGNATURE = [2625863146, 2595364147, 2534469182, 2431242664]
 
 
 def line_of(track: bytes, *, drums: bool = False) -> Lines:

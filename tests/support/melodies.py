@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from midiprism.smf.split_song import split
 from support.midi_writer import note, program_change, song, track, track_name
@@ -95,11 +95,13 @@ TRANSFORMATIONS: Mapping[str, Callable[[Melody], Melody]] = {
 }
 
 
-def midi_song(*melodies: Melody, program: int = 0, channel: int = 0, division: int = QUARTER) -> bytes:
+def midi_song(
+    *melodies: Melody, program: int = 0, channel: int = 0, division: int = QUARTER, name: str = "Part"
+) -> bytes:
     """Return a MIDI file with a track for each melody."""
     tracks = []
     for melody in melodies:
-        events = [(0, track_name(b"Part")), (0, program_change(channel, program))]
+        events = [(0, track_name(name.encode())), (0, program_change(channel, program))]
         for it in melody:
             scale = division / QUARTER
             events += note(channel, it.pitch, round(it.onset * scale), round(it.length * scale))
@@ -107,7 +109,7 @@ def midi_song(*melodies: Melody, program: int = 0, channel: int = 0, division: i
     return song(*tracks, division=division)
 
 
-def split_melody(melody: Melody, **options: int) -> bytes:
+def split_melody(melody: Melody, **options: Any) -> bytes:
     """Return the bytes of the track of a melody, as a split makes it."""
     (found,) = split(midi_song(melody, **options)).tracks
     return found.data

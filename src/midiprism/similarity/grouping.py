@@ -1,4 +1,8 @@
-"""Groups tracks that are the same music: candidates by signatures, each link checked, then connected."""
+"""Groups tracks that are the same music: candidates by signatures, each link checked.
+
+The first track of a group leads it. Groups are joined only if their first tracks are similar: so no chain of
+tracks that are alike two by two connects what is not.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +18,23 @@ from midiprism.similarity.kernel.compare import compare_kernel
 from midiprism.similarity.kernel.tables import LINE_ROW, SIGNATURE_VALUES, new_order
 from midiprism.similarity.types import DEFAULT_THRESHOLD
 
-MIN_PHRASES = 12
+MIN_PHRASES = 24
 """A track with fewer different phrases is too short, or too repetitive, to be in a group."""
 
-_STEPS = (1, 5)
+MIN_SHARED = 32
+NEARLY_EQUAL = 0.5
+"""Tracks that share fewer phrases may do so by chance, as broken chords, scales and drum fills do. They are
+only linked with at least this score."""
+
+MAX_REFUSALS = 32
+"""A track that was refused by so many others is commonplace, and is compared no more; bounds the time."""
+
+_STEPS = (21, 27)
 """A band has the values of a signature at this distance from each other."""
 
 _EQUAL_SHIFT = 32
+_ROW_SHIFT = 32
+_ROW_MASK = 0xFFFFFFFF
 _MARK_BITS = 22
 _WIDTH = 8
 _ROWS_PER_CALL = 200_000
@@ -36,10 +50,12 @@ class Comparison(NamedTuple):
         similarities: Jaccard indexes of their sets of phrases.
         orders: shares of the phrases of the longer track that both have in the same order; 0 where the
             similarity is less than was asked for.
+        shared: numbers of different phrases that both have.
     """
 
     similarities: Any
     orders: Any
+    shared: Any
 
     @property
     def scores(self) -> Any:
@@ -72,9 +88,10 @@ class Comparer:
         places = places.astype(np.int64)
         pairs = places[: len(ones)], places[len(ones) :]
         similarities, orders = np.empty(len(ones), np.float32), np.empty(len(ones), np.float32)
+        shared = np.empty(len(ones), np.int64)
         lines = self._take_lines(rows)
-        compare_kernel(*pairs, *lines, least, similarities, orders, *self._of_thread.tables)
-        return Comparison(similarities, orders)
+        compare_kernel(*pairs, *lines, least, similarities, orders, shared, *self._of_thread.tables)
+        return Comparison(similarities, orders, shared)
 
 
 def group_tracks(
@@ -109,7 +126,8 @@ class _Grouping:
         self._threads = threads
         self._comparer = Comparer(prints.take_lines)
         self._rows = np.flatnonzero(prints.sizes >= MIN_PHRASES)
-        self._refused: Any = np.empty(0, np.int64)
+        self._apart: Any = np.empty(0, np.int64)
+        self._refusals = np.zeros(len(roots), np.int32)
 
     def run(self, stop: Callable[[], bool]) -> None:
         bands = [(band, step) for step in _STEPS for band in range(SIGNATURE_VALUES)]
@@ -137,21 +155,42 @@ class _Grouping:
             last = min(first + _ROWS_PER_CALL, len(rows))
             limits = first, last, self._first_new, _WIDTH, least
             count = neighbors_kernel(self._signatures, rows, keys, self._roots, *limits, ones, others)
-            parts.append(np.unique(ones[:count] << 32 | others[:count]))
+            parts.append(np.unique(ones[:count] << _ROW_SHIFT | others[:count]))
         return np.concatenate(parts)
 
     def _check(self, pool: ThreadPoolExecutor, pairs: Any) -> None:
-        """Compare pairs, and connect those that are similar."""
-        pairs = pairs[~_contains(self._refused, pairs)]
-        calls = [pairs[at : at + _PAIRS_PER_CALL] for at in range(0, len(pairs), _PAIRS_PER_CALL)]
-        accepted = [np.empty(0, bool), *pool.map(self._are_similar, calls)]
-        similar = np.concatenate(accepted)
-        self._refused = np.union1d(self._refused, pairs[~similar])
-        connect(self._roots, pairs[similar] >> 32, pairs[similar] & 0xFFFFFFFF)
+        """Compare the first tracks of the groups of pairs, and join the groups of those that are similar."""
+        while len(pairs := self._new_leaders_of(pairs)):
+            calls = [pairs[at : at + _PAIRS_PER_CALL] for at in range(0, len(pairs), _PAIRS_PER_CALL)]
+            similar = np.concatenate([*pool.map(self._are_similar, calls)])
+            self._apart = np.union1d(self._apart, pairs[~similar])
+            np.add.at(self._refusals, pairs[~similar] & _ROW_MASK, 1)
+            pairs = pairs[similar]
+            self._join(pairs)
+
+    def _new_leaders_of(self, pairs: Any) -> Any:
+        """Return the pairs of first tracks of the groups of pairs, unless they are known to be apart."""
+        ones, others = self._roots[pairs >> _ROW_SHIFT], self._roots[pairs & _ROW_MASK]
+        differ = ones != others
+        ones, others = ones[differ], others[differ]
+        leaders = np.unique(np.minimum(ones, others) << _ROW_SHIFT | np.maximum(ones, others))
+        leaders = leaders[self._refusals[leaders & _ROW_MASK] < MAX_REFUSALS]
+        return leaders[~_contains(self._apart, leaders)]
+
+    def _join(self, leaders: Any) -> None:
+        """Join groups whose first tracks are similar: each with one whose first track keeps its place."""
+        ones, others = leaders >> _ROW_SHIFT, leaders & _ROW_MASK
+        joined, places = np.unique(
+            others, return_index=True
+        )  # pairs are sorted: with the smallest first track
+        into = ones[places]
+        stays = ~_contains(joined, into)
+        connect(self._roots, into[stays], joined[stays])
 
     def _are_similar(self, pairs: Any) -> Any:
-        found = self._comparer.compare(pairs >> 32, pairs & 0xFFFFFFFF, self._threshold)
-        return found.scores >= self._threshold
+        found = self._comparer.compare(pairs >> _ROW_SHIFT, pairs & _ROW_MASK, self._threshold)
+        scores = found.scores
+        return (scores >= self._threshold) & ((found.shared >= MIN_SHARED) | (scores >= NEARLY_EQUAL))
 
 
 def _may_be_among(values: Any, wanted: Any) -> Any:

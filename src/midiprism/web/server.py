@@ -1,6 +1,7 @@
 """Runs the server until it is stopped."""
 
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
@@ -16,6 +17,9 @@ from midiprism.web.memory import share_memory_between_threads
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
 from midiprism.web.soundbank.sound_bank import SoundBank
+
+_SECONDS_TO_END = 3
+"""Requests that are being answered when the server is stopped may take so long."""
 
 
 def serve(
@@ -40,7 +44,14 @@ def serve(
     share_memory_between_threads()
     app = make_app(result, settings, bank)
     _warm_up(app)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_SECONDS_TO_END,
+    )
     with _listen(settings) as listener:
         on_start(page_address(settings, listener.getsockname()[1]))
         uvicorn.Server(config).run(sockets=[listener])
@@ -74,7 +85,8 @@ def _listen(settings: ServerSettings) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform != "win32":  # where it would let another program take the port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(128)
         except OSError:

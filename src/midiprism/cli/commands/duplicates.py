@@ -13,6 +13,7 @@ from midiprism.cli.render.similar_groups import (
     track_group_lines,
     track_group_to_json,
 )
+from midiprism.cli.render.similar_text import announce_similarity_compiling
 from midiprism.cli.render.terminal import (
     escape_unprintable,
     format_size,
@@ -117,6 +118,7 @@ def _list_similar(
     from midiprism.results.result_dir import open_catalog_of
     from midiprism.similarity.groups import update_groups
 
+    announce_similarity_compiling(quiet=quiet)
     with session("Stopping; the groups stay as they were.", _format_progress, quiet=quiet) as (
         stop,
         listener,

@@ -6,7 +6,11 @@ import typer
 
 from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
 from midiprism.cli.render.search_text import announce_index
-from midiprism.cli.render.similar_text import print_similar, similar_to_json
+from midiprism.cli.render.similar_text import (
+    announce_similarity_compiling,
+    print_similar,
+    similar_to_json,
+)
 from midiprism.cli.render.terminal import pluralize, print_json, print_message
 from midiprism.cli.result_location import locate
 from midiprism.cli.shell import session
@@ -56,6 +60,7 @@ def similar(
     if exact and rhythm:
         raise UsageError("--exact and --rhythm exclude each other.")
     result = locate(out, catalog, quiet=quiet)
+    announce_similarity_compiling(quiet=quiet)
     with open_search(result.folder, result.database, lambda: announce_index(quiet=quiet)) as search:
         with session("Stopping.", _format_progress, quiet=quiet) as (stop, listener):
             finder = open_finder(

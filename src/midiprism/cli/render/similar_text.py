@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from midiprism.cli.render.terminal import make_console, make_table, rich_text
+from midiprism.cli.render.terminal import make_console, make_table, print_message, rich_text
 from midiprism.cli.render.track_list import track_to_json
 
 if TYPE_CHECKING:
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 _ANY_WIDTH = 1 << 20
 _DIGITS = 8
+
+
+def announce_similarity_compiling(*, quiet: bool) -> None:
+    """Print a message if the compiled part of similarity has to be compiled first."""
+    from midiprism.similarity.compiled import is_similarity_compiled
+
+    if not quiet and not is_similarity_compiled():
+        print_message("Compiling what compares tracks, once after each installation.", level="info")
 
 
 def similar_to_json(track: "FoundTrack", row: "TrackRow") -> dict[str, Any]:

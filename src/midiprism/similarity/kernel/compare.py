@@ -88,6 +88,7 @@ def _order_share(order: Any, one: Any, other: Any) -> float:
         float64,
         array_of(np.float32),
         array_of(np.float32),
+        array_of(np.int64),
         array_of(LINE_ROW),
         array_of(ORDER_ROW),
     )
@@ -102,6 +103,7 @@ def compare_kernel(
     least: float,
     similarities: Any,
     orders: Any,
+    shared_counts: Any,
     lines: Any,
     order_table: Any,
 ) -> None:
@@ -116,6 +118,7 @@ def compare_kernel(
         least: of the similarity; the order of less similar pairs is not looked at, and 0.
         similarities: filled with the Jaccard index of the sets of phrases of each pair.
         orders: filled with the share of phrases in the same order.
+        shared_counts: filled with the number of phrases that both have.
         lines: two rows of LINE_ROW, zero at first.
         order_table: one row of ORDER_ROW, zero at first.
     """
@@ -131,5 +134,6 @@ def compare_kernel(
         make_phrases(other)
         shared = _shared_phrases(one, other) if one.drums == other.drums else 0
         together = one.count + other.count - shared
+        shared_counts[pair] = shared
         similarities[pair] = shared / together if together > 0 else 0.0
         orders[pair] = _order_share(order, one, other) if similarities[pair] >= least else 0.0

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from midiprism.search.diagnosis import missing_facts_text, nothing_found_text
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, FacetCount
+from midiprism.search.like_terms import with_like_tracks
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
@@ -53,6 +54,7 @@ def search(request: Request) -> JsonResponse:
     names = _facet_names(request.query_params.get("facets", "1"))
     query = query_of(request)
     with served(request).snapshot() as snapshot:
+        query = with_like_tracks(query, served(request).folder, snapshot.reader)
         searches = request.app.state.searches
         matches = searches.search(snapshot, query)
         facets = searches.facets(snapshot, query, names)
