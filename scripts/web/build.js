@@ -13,7 +13,14 @@ const packages = ["spessasynth_lib", "spessasynth_core", "stb-vorbis"];
 
 await rm(target, { recursive: true, force: true });
 await mkdir(target, { recursive: true });
-const options = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", logLevel: "warning" };
+const options = {
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "none",
+  logLevel: "warning",
+};
 await build({
   ...options,
   stdin: { contents: 'export { WorkletSynthesizer } from "spessasynth_lib";', resolveDir: here },
@@ -21,7 +28,10 @@ await build({
 });
 // The processor comes bundled. Only the reference to its source map goes.
 const processor = await readFile(join(modules, "spessasynth_lib/dist/spessasynth_processor.min.js"), "utf8");
-await writeFile(join(target, "spessasynth_processor.js"), processor.replace(/\n?\/\/# sourceMappingURL=.*\s*$/u, "\n"));
+await writeFile(
+  join(target, "spessasynth_processor.js"),
+  processor.replace(/\n?\/\/# sourceMappingURL=.*\s*$/u, "\n"),
+);
 
 const require = createRequire(import.meta.url);
 const licenses = [];

@@ -23,16 +23,48 @@ export async function addToCollection(digests) {
       toast(error.message, { isError: true });
     }
   };
-  const input = h("input", { type: "text", required: true, maxlength: "80", placeholder: "New collection", "aria-label": "Name of a new collection" });
-  fill(dialog,
+  const input = h("input", {
+    type: "text",
+    required: true,
+    maxlength: "80",
+    placeholder: "New collection",
+    "aria-label": "Name of a new collection",
+  });
+  fill(
+    dialog,
     h("h2", { id: "dialog-title", text: `Add ${plural(digests.length, "track")} to` }),
-    h("ul", { class: "dialog-list" }, collections.map((one) =>
-      h("li", {}, h("button", { type: "button", onclick: () => add(one) }, h("span", { text: one.name }), h("span", { class: "muted", text: count(one.count) }))))),
-    h("form", { onsubmit: (event) => {
-      event.preventDefault();
-      add(null);
-    } }, input, h("button", { class: "button button-main", text: "Create" })),
-    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() })),
+    h(
+      "ul",
+      { class: "dialog-list" },
+      collections.map((one) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", onclick: () => add(one) },
+            h("span", { text: one.name }),
+            h("span", { class: "muted", text: count(one.count) }),
+          ),
+        ),
+      ),
+    ),
+    h(
+      "form",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          add(null);
+        },
+      },
+      input,
+      h("button", { class: "button button-main", text: "Create" }),
+    ),
+    h(
+      "div",
+      { class: "dialog-end" },
+      h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
+    ),
   );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -49,7 +49,11 @@ export function fill(element, ...children) {
 
 /** Return a button with an icon, and a label for all who do not see it. */
 export function iconButton(name, label, onclick, properties = {}) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...properties }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...properties },
+    icon(name),
+  );
 }
 
 let announcer = null;

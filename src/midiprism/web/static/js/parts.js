@@ -12,7 +12,14 @@ export function content(...children) {
 
 /** Show what went wrong instead of a page. */
 export function showFailure(error) {
-  content(h("div", { class: "notice", role: "alert" }, h("p", { text: error.message }), error.hint && h("p", { text: error.hint })));
+  content(
+    h(
+      "div",
+      { class: "notice", role: "alert" },
+      h("p", { text: error.message }),
+      error.hint && h("p", { text: error.hint }),
+    ),
+  );
 }
 
 /** Set the title of the page. */
@@ -22,25 +29,42 @@ export function setTitle(text) {
 
 /** Return the head of a page: name, a line below it, and actions. */
 export function head(title, below, ...actions) {
-  return h("header", { class: "head" },
+  return h(
+    "header",
+    { class: "head" },
     h("div", { class: "head-text" }, h("h1", { text: title }), below && h("p", {}, below)),
-    h("div", { class: "actions" }, actions));
+    h("div", { class: "actions" }, actions),
+  );
 }
 
 /** Return a section with a heading. */
-export const section = (title, ...children) => h("section", { class: "section" }, h("h2", { text: title }), children);
+export const section = (title, ...children) =>
+  h("section", { class: "section" }, h("h2", { text: title }), children);
 
 /** Return big facts beside each other: pairs of label and text; those without a text are left out. */
 export function chips(pairs) {
   const shown = pairs.filter(([, text]) => text !== null && text !== undefined && text !== "");
-  return h("dl", { class: "chips" }, shown.map(([label, text]) => h("div", { class: "chip" }, h("dt", { text: label }), h("dd", { text }))));
+  return h(
+    "dl",
+    { class: "chips" },
+    shown.map(([label, text]) => h("div", { class: "chip" }, h("dt", { text: label }), h("dd", { text }))),
+  );
 }
 
 /** Return a list of facts as the server gives them. */
 export function factList(facts) {
-  return h("dl", { class: "facts" }, facts.map((fact) =>
-    h("div", { class: "fact", title: fact.description ?? "" },
-      h("dt", { text: fact.label }), h("dd", { text: factText(fact) }))));
+  return h(
+    "dl",
+    { class: "facts" },
+    facts.map((fact) =>
+      h(
+        "div",
+        { class: "fact", title: fact.description ?? "" },
+        h("dt", { text: fact.label }),
+        h("dd", { text: factText(fact) }),
+      ),
+    ),
+  );
 }
 
 function factText({ label, value, text, unit }) {
@@ -50,13 +74,23 @@ function factText({ label, value, text, unit }) {
 
 /** Return figures in a row: pairs of label and text. */
 export function figures(pairs) {
-  return h("dl", { class: "figures" }, pairs.filter(([, text]) => text !== "" && text !== null && text !== undefined)
-    .map(([label, text]) => h("div", {}, h("dt", { text: label }), h("dd", { text }))));
+  return h(
+    "dl",
+    { class: "figures" },
+    pairs
+      .filter(([, text]) => text !== "" && text !== null && text !== undefined)
+      .map(([label, text]) => h("div", {}, h("dt", { text: label }), h("dd", { text }))),
+  );
 }
 
 /** Return a command line with a button that copies it. */
 export function command(text) {
-  return h("div", { class: "command" }, h("code", { text, tabindex: "0" }), iconButton("copy", "Copy the command", () => copyText(text, "Command copied")));
+  return h(
+    "div",
+    { class: "command" },
+    h("code", { text, tabindex: "0" }),
+    iconButton("copy", "Copy the command", () => copyText(text, "Command copied")),
+  );
 }
 
 /** Copy a text, and say so. */

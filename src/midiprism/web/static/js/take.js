@@ -17,10 +17,32 @@ export function takeButtons(track) {
     }
   };
   return [
-    h("a", { class: "button button-main", href: track.download, download: track.file_name, draggable: "true", title: "Save the file, or drag it into another program",
-      ondragstart: (event) => dragTrack(event, track) }, icon("save"), "Save or drag"),
-    track.path && h("button", { type: "button", class: "button", onclick: () => copyText(track.path, "Path copied") }, icon("copy"), "Copy path"),
+    h(
+      "a",
+      {
+        class: "button button-main",
+        href: track.download,
+        download: track.file_name,
+        draggable: "true",
+        title: "Save the file, or drag it into another program",
+        ondragstart: (event) => dragTrack(event, track),
+      },
+      icon("save"),
+      "Save or drag",
+    ),
+    track.path &&
+      h(
+        "button",
+        { type: "button", class: "button", onclick: () => copyText(track.path, "Path copied") },
+        icon("copy"),
+        "Copy path",
+      ),
     h("button", { type: "button", class: "button", onclick: show }, icon("folder"), "Show in folder"),
-    h("button", { type: "button", class: "button", onclick: () => addToCollection([track.digest]) }, icon("add"), "Add to collection"),
+    h(
+      "button",
+      { type: "button", class: "button", onclick: () => addToCollection([track.digest]) },
+      icon("add"),
+      "Add to collection",
+    ),
   ];
 }

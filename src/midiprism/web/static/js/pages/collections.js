@@ -43,7 +43,15 @@ async function show() {
     return showFailure(error);
   }
   const id = idOfAddress() ?? (collections.length ? String(collections[0].id) : null);
-  fill(side, h("ul", {}, collections.map((one) => h("li", {}, link(one, String(one.id) === id)))), newForm());
+  fill(
+    side,
+    h(
+      "ul",
+      {},
+      collections.map((one) => h("li", {}, link(one, String(one.id) === id))),
+    ),
+    newForm(),
+  );
   if (id === null) return fill(shown, emptyNote());
   const collection = await attempt(() => getJson(`/api/collections/${id}`));
   if (collection) showCollection(collection);
@@ -51,45 +59,92 @@ async function show() {
 
 function link(one, isShown) {
   const address = `/collections?id=${encodeURIComponent(one.id)}`;
-  return h("a", { href: address, "aria-current": isShown ? "true" : null, onclick: (event) => {
-    if (event.metaKey || event.ctrlKey) return;
-    event.preventDefault();
-    go(one.id);
-  } }, h("span", { text: one.name }), h("span", { class: "muted figure", text: count(one.count) }));
+  return h(
+    "a",
+    {
+      href: address,
+      "aria-current": isShown ? "true" : null,
+      onclick: (event) => {
+        if (event.metaKey || event.ctrlKey) return;
+        event.preventDefault();
+        go(one.id);
+      },
+    },
+    h("span", { text: one.name }),
+    h("span", { class: "muted figure", text: count(one.count) }),
+  );
 }
 
 function newForm() {
-  const input = h("input", { type: "text", required: true, maxlength: "80", placeholder: "New collection", "aria-label": "Name of a new collection" });
-  return h("form", { onsubmit: async (event) => {
-    event.preventDefault();
-    const made = await attempt(() => send("POST", "/api/collections", { name: input.value.trim() }));
-    if (made) await go(made.id);
-  } }, input, h("button", { class: "button", text: "Create" }));
+  const input = h("input", {
+    type: "text",
+    required: true,
+    maxlength: "80",
+    placeholder: "New collection",
+    "aria-label": "Name of a new collection",
+  });
+  return h(
+    "form",
+    {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        const made = await attempt(() => send("POST", "/api/collections", { name: input.value.trim() }));
+        if (made) await go(made.id);
+      },
+    },
+    input,
+    h("button", { class: "button", text: "Create" }),
+  );
 }
 
 function emptyNote() {
-  return h("div", { class: "empty" }, h("strong", { text: "No collections yet" }), h("p", { text: "Create one here, or add a track to one from its page or the search." }));
+  return h(
+    "div",
+    { class: "empty" },
+    h("strong", { text: "No collections yet" }),
+    h("p", { text: "Create one here, or add a track to one from its page or the search." }),
+  );
 }
 
 function showCollection(collection) {
   const { id, name, tracks } = collection;
   const selection = h("button", { type: "button", class: "button", disabled: true }, icon("remove"), "Take out");
   const holder = h("div", { class: "collection-list" });
-  fill(shown,
-    head(name, plural(tracks.length, "track"),
-      h("a", { class: "button button-main", href: `/api/collections/${id}.zip`, download: true }, icon("save"), "ZIP"),
+  fill(
+    shown,
+    head(
+      name,
+      plural(tracks.length, "track"),
+      h(
+        "a",
+        { class: "button button-main", href: `/api/collections/${id}.zip`, download: true },
+        icon("save"),
+        "ZIP",
+      ),
       h("a", { class: "button", href: `/api/collections/${id}.m3u`, download: true }, icon("song"), "M3U"),
       h("button", { type: "button", class: "button", onclick: () => exportTree(id) }, icon("folder"), "Folder"),
       h("button", { type: "button", class: "button", onclick: () => rename(collection) }, icon("edit"), "Rename"),
       selection,
-      h("button", { type: "button", class: "button", onclick: () => remove(collection) }, "Delete")),
-    tracks.length ? holder : h("div", { class: "empty" }, h("strong", { text: "Nothing in it yet" }), h("p", { text: "Add tracks from the search or from their pages." })));
+      h("button", { type: "button", class: "button", onclick: () => remove(collection) }, "Delete"),
+    ),
+    tracks.length
+      ? holder
+      : h(
+          "div",
+          { class: "empty" },
+          h("strong", { text: "Nothing in it yet" }),
+          h("p", { text: "Add tracks from the search or from their pages." }),
+        ),
+  );
   if (tracks.length) buildList(holder, collection, selection);
 }
 
 function buildList(holder, collection, takeOut) {
   const list = new VirtualList(holder, {
-    label: `Tracks of ${collection.name}`, header: h("div", { role: "rowgroup", hidden: true }), rowHeight, newRow: newTrackRow,
+    label: `Tracks of ${collection.name}`,
+    header: h("div", { role: "rowgroup", hidden: true }),
+    rowHeight,
+    newRow: newTrackRow,
     fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
     fetchPage: async (offset, limit) => collection.tracks.slice(offset, offset + limit),
   });
@@ -116,11 +171,26 @@ async function exportTree(id) {
 /** Ask in a dialog; return what was typed, the empty text if nothing was to type, or null. */
 function ask(question, button, value = null) {
   return new Promise((resolve) => {
-    const input = value === null ? null : h("input", { type: "text", required: true, maxlength: "80", value, "aria-label": question });
-    const dialog = h("dialog", { "aria-labelledby": "dialog-title" },
+    const input =
+      value === null
+        ? null
+        : h("input", { type: "text", required: true, maxlength: "80", value, "aria-label": question });
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "dialog-title" },
       h("h2", { id: "dialog-title", text: question }),
-      h("form", { method: "dialog", onsubmit: () => resolve(input?.value.trim() ?? "") }, input, h("button", { class: "button button-main", text: button })),
-      h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() })));
+      h(
+        "form",
+        { method: "dialog", onsubmit: () => resolve(input?.value.trim() ?? "") },
+        input,
+        h("button", { class: "button button-main", text: button }),
+      ),
+      h(
+        "div",
+        { class: "dialog-end" },
+        h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
+      ),
+    );
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(null);

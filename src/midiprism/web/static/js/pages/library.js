@@ -19,13 +19,24 @@ export async function start() {
   content(
     head("Library", h("span", { text: library.folder })),
     figures([
-      ["Songs", count(totals.songs)], ["Tracks", count(totals.links)], ["Different tracks", count(totals.tracks)],
-      ["Duplicates", totals.duplicates === null ? "" : percent(totals.duplicates)], ["Size", megabytes(totals.bytes)],
+      ["Songs", count(totals.songs)],
+      ["Tracks", count(totals.links)],
+      ["Different tracks", count(totals.tracks)],
+      ["Duplicates", totals.duplicates === null ? "" : percent(totals.duplicates)],
+      ["Size", megabytes(totals.bytes)],
       ["Failed songs", count(failed.reduce((sum, [, number]) => sum + number, 0))],
     ]),
-    library.tracks_without_facts > 0 && h("p", { class: "notice", text:
-      `${plural(library.tracks_without_facts, "track")} of ${count(library.tracks)} have no facts yet, so they are missing from plots and searches by key or tempo: run midiprism features.` }),
-    h("div", { class: "plots" }, library.facets.filter((facet) => facet.counts.length > 0).map((facet) => facetPlot(facet)), failures(failed)),
+    library.tracks_without_facts > 0 &&
+      h("p", {
+        class: "notice",
+        text: `${plural(library.tracks_without_facts, "track")} of ${count(library.tracks)} have no facts yet, so they are missing from plots and searches by key or tempo: run midiprism features.`,
+      }),
+    h(
+      "div",
+      { class: "plots" },
+      library.facets.filter((facet) => facet.counts.length > 0).map((facet) => facetPlot(facet)),
+      failures(failed),
+    ),
   );
 }
 

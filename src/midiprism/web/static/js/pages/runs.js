@@ -27,19 +27,43 @@ async function showRuns() {
   if (!runs.length) return fill(list, h("p", { class: "muted", text: "Nothing has run here yet." }));
   const heads = ["Run", "Began", "State", "Songs", "Tracks", "Failed", "Time", "Songs/s"];
   const numbers = new Set(["Songs", "Tracks", "Failed", "Time", "Songs/s"]);
-  fill(list, h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "All runs" }, h("table", { class: "table" },
-    h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col", class: numbers.has(text) ? "figure" : null, text })))),
-    h("tbody", {}, runs.map(runRow)))));
+  fill(
+    list,
+    h(
+      "div",
+      { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "All runs" },
+      h(
+        "table",
+        { class: "table" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            heads.map((text) => h("th", { scope: "col", class: numbers.has(text) ? "figure" : null, text })),
+          ),
+        ),
+        h("tbody", {}, runs.map(runRow)),
+      ),
+    ),
+  );
 }
 
 function runRow(run) {
   const figure = (text) => h("td", { class: "figure", text });
-  return h("tr", {},
+  return h(
+    "tr",
+    {},
     h("th", { scope: "row" }, h("a", { href: `/runs/${run.id}`, text: `${run.id} ${run.command}` })),
     h("td", { text: startOf(run) }),
     h("td", {}, h("i", { class: run.state === "running" ? "state-dot is-on" : "state-dot" }), run.state),
-    figure(count(run.songs_done)), figure(count(run.tracks)), figure(count(run.songs_failed)), figure(duration(run.seconds)),
-    figure(run.songs_per_second ? oneDigit(run.songs_per_second) : ""));
+    figure(count(run.songs_done)),
+    figure(count(run.tracks)),
+    figure(count(run.songs_failed)),
+    figure(duration(run.seconds)),
+    figure(run.songs_per_second ? oneDigit(run.songs_per_second) : ""),
+  );
 }
 
 /** Return when a run began, in the reader's time. */
@@ -65,21 +89,49 @@ async function poll(wasRunning) {
 
 function showLive(answer) {
   if (!answer.running) {
-    fill(live, h("p", { class: "muted", text: answer.held ? "Another command has the library now; it is no run." : "Nothing is running now." }));
+    fill(
+      live,
+      h("p", {
+        class: "muted",
+        text: answer.held ? "Another command has the library now; it is no run." : "Nothing is running now.",
+      }),
+    );
     return;
   }
   const { run, progress, bottleneck } = answer;
   const bar = h("i", {});
   bar.style.width = `${100 * (progress ?? 0)}%`;
-  fill(live,
-    h("h2", {}, h("i", { class: "state-dot is-on" }), h("a", { href: `/runs/${run.id}`, text: `Run ${run.id} goes on` })),
-    h("div", { class: "progress", role: "progressbar", "aria-label": "Songs seen", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * (progress ?? 0))) }, bar),
+  fill(
+    live,
+    h(
+      "h2",
+      {},
+      h("i", { class: "state-dot is-on" }),
+      h("a", { href: `/runs/${run.id}`, text: `Run ${run.id} goes on` }),
+    ),
+    h(
+      "div",
+      {
+        class: "progress",
+        role: "progressbar",
+        "aria-label": "Songs seen",
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+        "aria-valuenow": String(Math.round(100 * (progress ?? 0))),
+      },
+      bar,
+    ),
     figures([
       ["Songs", run.songs_total ? `${count(run.songs_seen)} of ${count(run.songs_total)}` : count(run.songs_seen)],
-      ["Done", progress === null ? "" : percent(progress)], ["Songs a second", answer.rate === null ? "" : oneDigit(answer.rate)],
-      ["Remaining", answer.eta_seconds === null ? "" : duration(answer.eta_seconds)], ["New tracks", count(run.tracks_new)], ["Failed", count(run.songs_failed)],
+      ["Done", progress === null ? "" : percent(progress)],
+      ["Songs a second", answer.rate === null ? "" : oneDigit(answer.rate)],
+      ["Remaining", answer.eta_seconds === null ? "" : duration(answer.eta_seconds)],
+      ["New tracks", count(run.tracks_new)],
+      ["Failed", count(run.songs_failed)],
     ]),
-    answer.quiet_seconds > 30 && h("p", { class: "notice", text: `Nothing has been heard of it for ${duration(answer.quiet_seconds)}.` }),
+    answer.quiet_seconds > 30 &&
+      h("p", { class: "notice", text: `Nothing has been heard of it for ${duration(answer.quiet_seconds)}.` }),
     bottleneck && h("p", { class: "bottleneck" }, h("strong", { text: "Bottleneck: " }), bottleneck.summary),
-    h("div", { class: "plots" }, timelinePlots(answer.timeline)));
+    h("div", { class: "plots" }, timelinePlots(answer.timeline)),
+  );
 }

@@ -34,7 +34,10 @@ class SearchPage {
     this.saved = new SavedSearches(document.getElementById("saved-searches"));
     this.counter = document.getElementById("results-count");
     this.list = new VirtualList(document.getElementById("results"), {
-      label: "Tracks", header: this.#header(), rowHeight, newRow: newTrackRow,
+      label: "Tracks",
+      header: this.#header(),
+      rowHeight,
+      newRow: newTrackRow,
       fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
       fetchPage: async (offset, limit, signal) =>
         (await getJson("/api/search", { q: this.#query, offset, limit, facets: 0 }, signal)).tracks,
@@ -51,12 +54,33 @@ class SearchPage {
   }
 
   #header() {
-    const head = (name, title, field) => h("span", { role: "columnheader", class: name },
-      field ? h("button", { type: "button", class: "sort-button", tabindex: "-1", text: title, data: { field },
-        onclick: () => this.#ask(sortedBy(this.#query, field)) }) : h("span", { class: "visually-hidden", text: title }));
+    const head = (name, title, field) =>
+      h(
+        "span",
+        { role: "columnheader", class: name },
+        field
+          ? h("button", {
+              type: "button",
+              class: "sort-button",
+              tabindex: "-1",
+              text: title,
+              data: { field },
+              onclick: () => this.#ask(sortedBy(this.#query, field)),
+            })
+          : h("span", { class: "visually-hidden", text: title }),
+      );
     const columns = COLUMNS.map(([field, title, name]) => head(name, title, field));
-    return h("div", { role: "rowgroup", class: "list-head-group" },
-      h("div", { class: "list-head", role: "row" }, head("cell-play", "Play"), columns, head("cell-thumb", "Notes of the track")));
+    return h(
+      "div",
+      { role: "rowgroup", class: "list-head-group" },
+      h(
+        "div",
+        { class: "list-head", role: "row" },
+        head("cell-play", "Play"),
+        columns,
+        head("cell-thumb", "Notes of the track"),
+      ),
+    );
   }
 
   #buildTools() {
@@ -65,7 +89,8 @@ class SearchPage {
       const isOpen = toggle.parentElement.classList.toggle("is-open");
       toggle.setAttribute("aria-expanded", String(isOpen));
     });
-    const tool = (name, text, onclick) => h("button", { type: "button", class: "button", disabled: true, onclick }, icon(name), text);
+    const tool = (name, text, onclick) =>
+      h("button", { type: "button", class: "button", disabled: true, onclick }, icon(name), text);
     const chosen = () => this.list.dataAt(this.list.selected);
     this.rowTools = [
       tool("song", "Similar tracks", () => this.#ask(`like:${chosen().digest.slice(0, 16)}`)),
@@ -143,19 +168,28 @@ class SearchPage {
   }
 
   #emptyNote(answer) {
-    return h("div", { class: "empty" }, h("strong", { text: "No track passes this query" }),
-      h("p", { text: answer.hint ?? "Take out a term, or clear the box to see all tracks." }));
+    return h(
+      "div",
+      { class: "empty" },
+      h("strong", { text: "No track passes this query" }),
+      h("p", { text: answer.hint ?? "Take out a term, or clear the box to see all tracks." }),
+    );
   }
 
   /** Count the values of fields that the query restricts as if it did not, so that others can be chosen. */
   async #showWiderFacets(query, facets, signal) {
     const restricted = facets.filter((facet) => hasField(query, facet.name));
     if (!restricted.length) return;
-    const wider = await Promise.all(restricted.map(async ({ name }) => {
-      const answer = await getJson("/api/search", { q: withoutField(query, name), limit: 0 }, signal);
-      return answer.facets.find((facet) => facet.name === name);
-    }));
-    this.facets.show(facets.map((facet) => wider.find((one) => one?.name === facet.name) ?? facet), query);
+    const wider = await Promise.all(
+      restricted.map(async ({ name }) => {
+        const answer = await getJson("/api/search", { q: withoutField(query, name), limit: 0 }, signal);
+        return answer.facets.find((facet) => facet.name === name);
+      }),
+    );
+    this.facets.show(
+      facets.map((facet) => wider.find((one) => one?.name === facet.name) ?? facet),
+      query,
+    );
   }
 
   #showSort() {

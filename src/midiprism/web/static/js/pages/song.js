@@ -27,17 +27,46 @@ export async function start(id) {
   const tools = h("div", { class: "roll-tools" });
   const lyrics = h("div", { class: "words", tabindex: "0", role: "group", "aria-label": "Lyrics" });
   const markers = h("div", { class: "words", tabindex: "0", role: "group", "aria-label": "Markers" });
-  const save = h("a", { class: "button button-main", href: song.download, download: true }, icon("save"), "Save the song");
+  const save = h(
+    "a",
+    { class: "button button-main", href: song.download, download: true },
+    icon("save"),
+    "Save the song",
+  );
   const noteCount = score.lanes.reduce((sum, lane) => sum + lane.notes.start.length, 0);
   content(
     head(base, folder && h("span", { text: folder }), save),
-    chips([["Tracks", count(score.lanes.length)], ["Notes", count(noteCount)], ["Length", clock(song.length_seconds)]]),
+    chips([
+      ["Tracks", count(score.lanes.length)],
+      ["Notes", count(noteCount)],
+      ["Length", clock(song.length_seconds)],
+    ]),
     holder,
     tools,
-    h("div", { class: "columns" },
-      h("div", {}, song.words.length > 0 && section("Lyrics", lyrics), song.markers.length > 0 && section("Markers", markers), section("Facts", factList(song.facts))),
-      h("div", {}, section(song.paths.length === 1 ? "File" : `At ${plural(song.paths.length, "path")}`,
-        h("ul", { class: "links" }, song.paths.map((path) => h("li", { text: path })))), damage(song))),
+    h(
+      "div",
+      { class: "columns" },
+      h(
+        "div",
+        {},
+        song.words.length > 0 && section("Lyrics", lyrics),
+        song.markers.length > 0 && section("Markers", markers),
+        section("Facts", factList(song.facts)),
+      ),
+      h(
+        "div",
+        {},
+        section(
+          song.paths.length === 1 ? "File" : `At ${plural(song.paths.length, "path")}`,
+          h(
+            "ul",
+            { class: "links" },
+            song.paths.map((path) => h("li", { text: path })),
+          ),
+        ),
+        damage(song),
+      ),
+    ),
   );
   player.show({ ...player.itemOfSong(song), title: base, score });
   fillTools(tools, buildLanes(holder, score, player.transport));
@@ -47,5 +76,12 @@ export async function start(id) {
 
 function damage(song) {
   if (!song.damage?.length) return null;
-  return section("Repaired damage", h("ul", { class: "damage" }, song.damage.map((text) => h("li", { text }))));
+  return section(
+    "Repaired damage",
+    h(
+      "ul",
+      { class: "damage" },
+      song.damage.map((text) => h("li", { text })),
+    ),
+  );
 }

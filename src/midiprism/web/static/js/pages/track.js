@@ -9,7 +9,18 @@ import { trackScore } from "../player/score.js";
 import { buildPianoRoll } from "../roll/piano_roll.js";
 import { takeButtons } from "../take.js";
 
-const SHOWN_IN_CHIPS = new Set(["name", "song", "instrument", "family", "key", "bpm", "meter", "role", "notes", "length_seconds"]);
+const SHOWN_IN_CHIPS = new Set([
+  "name",
+  "song",
+  "instrument",
+  "family",
+  "key",
+  "bpm",
+  "meter",
+  "role",
+  "notes",
+  "length_seconds",
+]);
 
 export async function start(digest) {
   let track;
@@ -29,9 +40,12 @@ export async function start(digest) {
     mainFacts(track),
     holder,
     tools,
-    h("div", { class: "columns" },
+    h(
+      "div",
+      { class: "columns" },
       h("div", {}, section("Facts", factList(track.facts.filter((fact) => !SHOWN_IN_CHIPS.has(fact.name))))),
-      h("div", {}, songs(track), similar(track), damage(track), section("Export", command(track.export_command)))),
+      h("div", {}, songs(track), similar(track), damage(track), section("Export", command(track.export_command))),
+    ),
   );
   const score = trackScore(track, notes);
   player.show({ key: `track ${digest}`, title, detail: song?.name ?? "", href: `/tracks/${digest}`, score });
@@ -41,8 +55,13 @@ export async function start(digest) {
 
 function mainFacts(track) {
   return chips([
-    ["Instrument", track.instrument], ["Role", track.role], ["Key", track.key], ["Tempo", track.bpm ? `${oneDigit(track.bpm)} bpm` : ""],
-    ["Meter", track.meter], ["Notes", count(track.notes)], ["Length", clock(track.length_seconds)],
+    ["Instrument", track.instrument],
+    ["Role", track.role],
+    ["Key", track.key],
+    ["Tempo", track.bpm ? `${oneDigit(track.bpm)} bpm` : ""],
+    ["Meter", track.meter],
+    ["Notes", count(track.notes)],
+    ["Length", clock(track.length_seconds)],
     ["Bars", track.length_bars ? count(track.length_bars) : ""],
   ]);
 }
@@ -62,26 +81,68 @@ export function fillTools(tools, surface) {
     iconButton("zoom-in", "Zoom in (+)", () => surface.zoom(1.25)),
     place,
     h("span", { class: "spacer" }),
-    h("span", { class: "hint" }, "Click to seek, drag to loop · ", h("kbd", { text: "space" }), " play · ", h("kbd", { text: "[" }), " ", h("kbd", { text: "]" }),
-      " loop from, to here · ", h("kbd", { text: "Esc" }), " no loop · ", h("kbd", { text: "Ctrl" }), " + wheel zoom"),
+    h(
+      "span",
+      { class: "hint" },
+      "Click to seek, drag to loop · ",
+      h("kbd", { text: "space" }),
+      " play · ",
+      h("kbd", { text: "[" }),
+      " ",
+      h("kbd", { text: "]" }),
+      " loop from, to here · ",
+      h("kbd", { text: "Esc" }),
+      " no loop · ",
+      h("kbd", { text: "Ctrl" }),
+      " + wheel zoom",
+    ),
   );
   show();
 }
 
 function songs(track) {
-  return section(track.songs.length === 1 ? "In one song" : `In ${count(track.songs.length)} songs`,
-    h("ul", { class: "links" }, track.songs.map((song) => h("li", {},
-      h("a", { href: `/songs/${song.song_id}`, text: song.name }),
-      h("small", { text: [`track ${song.source_track}`, song.channel && `channel ${song.channel}`].filter(Boolean).join(", ") })))));
+  return section(
+    track.songs.length === 1 ? "In one song" : `In ${count(track.songs.length)} songs`,
+    h(
+      "ul",
+      { class: "links" },
+      track.songs.map((song) =>
+        h(
+          "li",
+          {},
+          h("a", { href: `/songs/${song.song_id}`, text: song.name }),
+          h("small", {
+            text: [`track ${song.source_track}`, song.channel && `channel ${song.channel}`]
+              .filter(Boolean)
+              .join(", "),
+          }),
+        ),
+      ),
+    ),
+  );
 }
 
 function similar(track) {
   const address = `/?${new URLSearchParams({ q: `like:${track.digest.slice(0, 16)}` })}`;
-  return section("The same music", h("p", {}, h("a", { href: address, text: "Find similar tracks" }),
-    h("small", { text: " in the whole library. The first time, fingerprints are made, which can take a while." })));
+  return section(
+    "The same music",
+    h(
+      "p",
+      {},
+      h("a", { href: address, text: "Find similar tracks" }),
+      h("small", { text: " in the whole library. The first time, fingerprints are made, which can take a while." }),
+    ),
+  );
 }
 
 function damage(track) {
   if (!track.damage?.length) return null;
-  return section("Repaired damage", h("ul", { class: "damage" }, track.damage.map((text) => h("li", { text }))));
+  return section(
+    "Repaired damage",
+    h(
+      "ul",
+      { class: "damage" },
+      track.damage.map((text) => h("li", { text })),
+    ),
+  );
 }

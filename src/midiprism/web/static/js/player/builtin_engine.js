@@ -81,7 +81,14 @@ export class BuiltinEngine {
     const voice = known.isDrums
       ? this.#strike(channel, pitch, velocity, time)
       : startVoice(
-          this.#context, channel.level, channel.bend, this.#noise, patchOf(channel.program), pitch, velocity, time,
+          this.#context,
+          channel.level,
+          channel.bend,
+          this.#noise,
+          patchOf(channel.program),
+          pitch,
+          velocity,
+          time,
         );
     const playing = { voice, channel };
     this.#voices.push(playing);
@@ -135,7 +142,14 @@ export class BuiltinEngine {
       level.connect(pan).connect(lane.input);
       bend.start();
       lane.channels.set(number, {
-        level, pan, bend, program: lane.program, volume: 100, expression: 127, isHeld: false, held: [],
+        level,
+        pan,
+        bend,
+        program: lane.program,
+        volume: 100,
+        expression: 127,
+        isHeld: false,
+        held: [],
         strokes: new Map(),
       });
     }

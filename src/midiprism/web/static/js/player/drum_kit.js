@@ -40,9 +40,26 @@ const PIECES = {
 
 /** Pieces that sound as another one, higher or lower by a factor. */
 const LIKE = {
-  41: [43, 0.84], 45: [43, 1.25], 47: [43, 1.5], 48: [43, 1.8], 50: [43, 2.1], 57: [49, 1.12], 59: [51, 1.1],
-  61: [60, 0.72], 63: [62, 0.9], 64: [62, 0.68], 66: [65, 0.74], 68: [67, 0.75], 72: [71, 0.8], 74: [73, 0.9],
-  77: [76, 0.76], 79: [78, 0.7], 82: [70, 0.9], 34: [37, 0.8], 33: [75, 0.5], 83: [81, 0.8],
+  41: [43, 0.84],
+  45: [43, 1.25],
+  47: [43, 1.5],
+  48: [43, 1.8],
+  50: [43, 2.1],
+  57: [49, 1.12],
+  59: [51, 1.1],
+  61: [60, 0.72],
+  63: [62, 0.9],
+  64: [62, 0.68],
+  66: [65, 0.74],
+  68: [67, 0.75],
+  72: [71, 0.8],
+  74: [73, 0.9],
+  77: [76, 0.76],
+  79: [78, 0.7],
+  82: [70, 0.9],
+  34: [37, 0.8],
+  33: [75, 0.5],
+  83: [81, 0.8],
 };
 const TOM = { tone: [130, 84, 0.17, 1.1], noise: ["lowpass", 1400, 0.7, 0.02, 0.2] };
 
@@ -50,7 +67,8 @@ const scaled = (tone, factor) => tone && [tone[0] * factor, tone[1] * factor, to
 
 function pieceOf(pitch) {
   const [model, factor] = LIKE[pitch] ?? [pitch, 1];
-  const piece = model === 43 ? TOM : (PIECES[model] ?? { ...TOM, noise: ["bandpass", 200 + pitch * 40, 1, 0.05, 0.4] });
+  const piece =
+    model === 43 ? TOM : (PIECES[model] ?? { ...TOM, noise: ["bandpass", 200 + pitch * 40, 1, 0.05, 0.4] });
   if (factor === 1) return piece;
   const noise = piece.noise && [piece.noise[0], piece.noise[1] * factor, ...piece.noise.slice(2)];
   return { ...piece, tone: scaled(piece.tone, factor), tone2: scaled(piece.tone2, factor), noise };
@@ -97,7 +115,10 @@ function startTone(context, out, [from, to, fall, level], time) {
 function startNoise(context, out, buffer, [type, frequency, Q, fall, level], time) {
   const source = new AudioBufferSourceNode(context, { buffer, loop: true });
   const filter = new BiquadFilterNode(context, { type, frequency, Q });
-  source.connect(filter).connect(fallingGain(context, level, fall, time)).connect(out);
+  source
+    .connect(filter)
+    .connect(fallingGain(context, level, fall, time))
+    .connect(out);
   source.start(time, (time * 7.3) % 1);
   return source;
 }

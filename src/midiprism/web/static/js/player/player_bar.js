@@ -17,9 +17,26 @@ export function buildPlayerBar(bar) {
   const detail = h("span", { class: "player-detail" });
   const seek = seekBar(transport);
   const time = h("span", { class: "player-time" });
-  const more = h("details", { class: "player-more" },
-    h("summary", { class: "icon-button", "aria-label": "Tempo, pitch, volume and sound", title: "Tempo, pitch, volume and sound" }, icon("sliders")),
-    h("div", { class: "player-settings" }, tempoControl(transport), transposeControl(transport), volumeControl(), soundChoice()),
+  const more = h(
+    "details",
+    { class: "player-more" },
+    h(
+      "summary",
+      {
+        class: "icon-button",
+        "aria-label": "Tempo, pitch, volume and sound",
+        title: "Tempo, pitch, volume and sound",
+      },
+      icon("sliders"),
+    ),
+    h(
+      "div",
+      { class: "player-settings" },
+      tempoControl(transport),
+      transposeControl(transport),
+      volumeControl(),
+      soundChoice(),
+    ),
   );
   closeOnLeave(more);
   const loop = iconButton("loop", "Loop", () => toggleLoop(transport), { "aria-pressed": "false" });
@@ -84,7 +101,13 @@ function seekBar(transport) {
   const cursor = h("i", { class: "seek-cursor" });
   const range = h("i", { class: "seek-loop", hidden: true });
   const input = h("input", {
-    type: "range", class: "seek-input", min: "0", max: "1", step: "any", value: "0", "aria-label": "Position",
+    type: "range",
+    class: "seek-input",
+    min: "0",
+    max: "1",
+    step: "any",
+    value: "0",
+    "aria-label": "Position",
     oninput: () => transport.seek(Number(input.value)),
   });
   const show = overviewOf(canvas);
@@ -113,7 +136,11 @@ function setting(label, input, output) {
 function tempoControl(transport) {
   const output = h("output", { text: "100 %" });
   const input = h("input", {
-    type: "range", min: "25", max: "200", step: "5", value: "100",
+    type: "range",
+    min: "25",
+    max: "200",
+    step: "5",
+    value: "100",
     oninput: () => {
       transport.rate = Number(input.value) / 100;
       output.textContent = `${input.value} %`;
@@ -125,7 +152,11 @@ function tempoControl(transport) {
 function transposeControl(transport) {
   const output = h("output", { text: "0" });
   const input = h("input", {
-    type: "range", min: String(-MOST_TRANSPOSED), max: String(MOST_TRANSPOSED), step: "1", value: "0",
+    type: "range",
+    min: String(-MOST_TRANSPOSED),
+    max: String(MOST_TRANSPOSED),
+    step: "1",
+    value: "0",
     oninput: () => {
       transport.transpose = Number(input.value);
       output.textContent = signed(transport.transpose);
@@ -137,7 +168,11 @@ function transposeControl(transport) {
 function volumeControl() {
   const output = h("output", { text: `${Math.round(currentVolume() * 100)} %` });
   const input = h("input", {
-    type: "range", min: "0", max: "1", step: "0.01", value: String(currentVolume()),
+    type: "range",
+    min: "0",
+    max: "1",
+    step: "0.01",
+    value: String(currentVolume()),
     oninput: () => {
       setVolume(Number(input.value));
       output.textContent = `${Math.round(currentVolume() * 100)} %`;
@@ -147,10 +182,17 @@ function volumeControl() {
 }
 
 function soundChoice() {
-  const select = h("select", { "aria-label": "Sound", onchange: () => {
-    setChosenSound(select.value);
-    if (player.transport.isPlaying) player.play(player.item, player.transport.position);
-  } }, h("option", { value: "builtin", text: "Built-in synthesizer" }));
+  const select = h(
+    "select",
+    {
+      "aria-label": "Sound",
+      onchange: () => {
+        setChosenSound(select.value);
+        if (player.transport.isPlaying) player.play(player.item, player.transport.position);
+      },
+    },
+    h("option", { value: "builtin", text: "Built-in synthesizer" }),
+  );
   soundOfServer().then(({ bank }) => {
     if (bank) select.prepend(h("option", { value: "auto", text: bank.name }));
     select.value = bank ? chosenSound() : "builtin";

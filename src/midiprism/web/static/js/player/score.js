@@ -4,8 +4,14 @@
 export function trackScore(track, answer) {
   return makeScore(`track ${track.digest}`, answer, [
     {
-      digest: track.digest, name: track.name, instrument: track.instrument, is_drums: answer.is_drums,
-      program: track.program, notes: answer.notes, programs: answer.programs, controls: answer.controls,
+      digest: track.digest,
+      name: track.name,
+      instrument: track.instrument,
+      is_drums: answer.is_drums,
+      program: track.program,
+      notes: answer.notes,
+      programs: answer.programs,
+      controls: answer.controls,
     },
   ]);
 }
@@ -13,7 +19,11 @@ export function trackScore(track, answer) {
 /** Return the score of a song from `/api/songs/ID/notes`. */
 export function songScore(id, answer) {
   // Tracks of words alone are no lanes.
-  return makeScore(`song ${id}`, answer, answer.lanes.filter((lane) => lane.notes.start.length > 0));
+  return makeScore(
+    `song ${id}`,
+    answer,
+    answer.lanes.filter((lane) => lane.notes.start.length > 0),
+  );
 }
 
 function makeScore(key, answer, lanes) {
@@ -92,16 +102,24 @@ export function presetsOf(score) {
     for (const preset of presetsOfLane(lane)) {
       if (!keys.has(preset)) keys.set(preset, new Set());
       for (const pitch of new Set(lane.notes.pitch)) {
-        for (let key = Math.max(0, pitch - margin); key <= Math.min(127, pitch + margin); key++) keys.get(preset).add(key);
+        for (let key = Math.max(0, pitch - margin); key <= Math.min(127, pitch + margin); key++)
+          keys.get(preset).add(key);
       }
     }
   }
-  return [...keys].sort().map(([preset, used]) => `${preset}:${rangesOf([...used].sort((one, other) => one - other))}`).join(",");
+  return [...keys]
+    .sort()
+    .map(([preset, used]) => `${preset}:${rangesOf([...used].sort((one, other) => one - other))}`)
+    .join(",");
 }
 
 function presetsOfLane(lane) {
   if (lane.programs.length === 0) return [lane.isDrums ? "128-0" : `0-${lane.program}`];
-  return new Set(lane.programs.map(([, , program, bank]) => (lane.isDrums ? `128-${program}` : `${bank ? bank >> 7 : 0}-${program}`)));
+  return new Set(
+    lane.programs.map(([, , program, bank]) =>
+      lane.isDrums ? `128-${program}` : `${bank ? bank >> 7 : 0}-${program}`,
+    ),
+  );
 }
 
 function rangesOf(sorted) {

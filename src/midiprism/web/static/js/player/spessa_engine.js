@@ -15,7 +15,13 @@ const BEND_RANGE = 12;
 const MAX_DECODED = 16;
 /** The channel on which nothing is heard comes behind the first sixteen, which are always there. */
 const SILENT_CHANNEL = 16;
-const DEFAULTS = [[7, 100], [10, 64], [11, 127], [64, 0], [1, 0]];
+const DEFAULTS = [
+  [7, 100],
+  [10, 64],
+  [11, 127],
+  [64, 0],
+  [1, 0],
+];
 
 /** Return an engine for the bank of `/api/sound`, or throw if the files of `make web` or an audio worklet are missing. */
 export async function openSpessaEngine(context, bank) {
@@ -75,7 +81,8 @@ class SpessaEngine {
     bank.ready.catch(() => (this.#banks = this.#banks.filter((one) => one !== bank)));
     this.#banks.push(bank);
     await bank.ready;
-    while (this.#banks.length > MAX_BANKS) await this.#synthesizer.soundBankManager.deleteSoundBank(this.#banks.shift().id);
+    while (this.#banks.length > MAX_BANKS)
+      await this.#synthesizer.soundBankManager.deleteSoundBank(this.#banks.shift().id);
   }
 
   /** Have the samples of the first notes decompressed, which would delay them: they are played unheard. */
@@ -101,7 +108,8 @@ class SpessaEngine {
     this.#lanes = new Map(score.lanes.map((lane) => [lane.index, lane]));
     this.#numbers.clear();
     for (const lane of score.lanes) {
-      for (const channel of new Set(lane.notes.channel)) this.#numbers.set(`${lane.index} ${channel}`, this.#numbers.size);
+      for (const channel of new Set(lane.notes.channel))
+        this.#numbers.set(`${lane.index} ${channel}`, this.#numbers.size);
     }
     this.#deckSize = this.#numbers.size;
     while (this.#channelCount < this.#deckSize * 2 + 1) {
@@ -122,7 +130,8 @@ class SpessaEngine {
 
   resetLane(lane, time) {
     for (const channel of this.#channelsOf(lane.index)) {
-      for (const [controller, value] of DEFAULTS) this.#synthesizer.controllerChange(channel, controller, value, { time });
+      for (const [controller, value] of DEFAULTS)
+        this.#synthesizer.controllerChange(channel, controller, value, { time });
       this.#synthesizer.pitchWheelRange(channel, BEND_RANGE, { time });
       this.#synthesizer.pitchWheel(channel, 8192, { time });
       this.#synthesizer.controllerChange(channel, BANK_SELECT, 0, { time });
@@ -147,7 +156,9 @@ class SpessaEngine {
   setProgram(lane, channelNumber, program, bank, time) {
     const channel = this.#channelOf(lane, channelNumber);
     if (channel === undefined) return;
-    this.#synthesizer.controllerChange(channel, BANK_SELECT, this.#lanes.get(lane).isDrums ? 0 : bank >> 7, { time });
+    this.#synthesizer.controllerChange(channel, BANK_SELECT, this.#lanes.get(lane).isDrums ? 0 : bank >> 7, {
+      time,
+    });
     this.#synthesizer.programChange(channel, program, { time });
   }
 

@@ -80,7 +80,9 @@ class Voice {
 
 function oscillate(context, output, bend, partials, frequency, cents, time) {
   const oscillator = new OscillatorNode(context, {
-    frequency, detune: cents, periodicWave: waveOf(context, partials),
+    frequency,
+    detune: cents,
+    periodicWave: waveOf(context, partials),
   });
   bend.connect(oscillator.detune);
   oscillator.connect(output);
@@ -122,8 +124,15 @@ function addVibrato(context, oscillators, cents, time) {
 
 function addBreath(context, output, buffer, level, frequency, time) {
   const source = new AudioBufferSourceNode(context, { buffer, loop: true });
-  const filter = new BiquadFilterNode(context, { type: "bandpass", frequency: Math.min(9000, frequency * 2), Q: 0.8 });
-  source.connect(filter).connect(new GainNode(context, { gain: level })).connect(output);
+  const filter = new BiquadFilterNode(context, {
+    type: "bandpass",
+    frequency: Math.min(9000, frequency * 2),
+    Q: 0.8,
+  });
+  source
+    .connect(filter)
+    .connect(new GainNode(context, { gain: level }))
+    .connect(output);
   source.start(time, (time * 3.1) % 1);
   return source;
 }

@@ -19,8 +19,14 @@ export function linePlot(title, times, series, { isShare = false, isStacked = fa
   const end = Math.max(1e-9, times.at(-1) ?? 1);
   const x = (time) => LEFT + (time / end) * (WIDTH - LEFT - 8);
   const y = (value) => TOP + (1 - value / most) * (HEIGHT - TOP - BOTTOM);
-  const text = (value) => (isShare ? `${Math.round(value * 100)} %` : value < 10 ? oneDigit(value) : shortCount(value));
-  const picture = svg("svg", { class: "line-plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary(title, series, text) });
+  const text = (value) =>
+    isShare ? `${Math.round(value * 100)} %` : value < 10 ? oneDigit(value) : shortCount(value);
+  const picture = svg("svg", {
+    class: "line-plot",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    role: "img",
+    "aria-label": summary(title, series, text),
+  });
   for (const share of [0, 0.5, 1]) {
     const level = y(most * share);
     picture.append(
@@ -40,7 +46,13 @@ export function linePlot(title, times, series, { isShare = false, isStacked = fa
       picture.append(svg("polyline", { class: `series-${index % SERIES}`, points: points.join(" ") }));
     });
   }
-  return h("section", { class: "plot" }, h("h2", { text: title }), picture, series.length > 1 && legend(series, isStacked ? "area" : "series"));
+  return h(
+    "section",
+    { class: "plot" },
+    h("h2", { text: title }),
+    picture,
+    series.length > 1 && legend(series, isStacked ? "area" : "series"),
+  );
 }
 
 /** Return a polygon for each series, over the times at which some value is known. */
@@ -49,14 +61,21 @@ function stackedAreas(series, times, place) {
   let below = new Map(known.map((at) => [at, 0]));
   return series.map(({ values }, index) => {
     const above = new Map(known.map((at) => [at, below.get(at) + (Number.isFinite(values[at]) ? values[at] : 0)]));
-    const points = [...known.map((at) => place(at, above.get(at))), ...[...known].reverse().map((at) => place(at, below.get(at)))];
+    const points = [
+      ...known.map((at) => place(at, above.get(at))),
+      ...[...known].reverse().map((at) => place(at, below.get(at))),
+    ];
     below = above;
     return svg("polygon", { class: `area-${index % SERIES}`, points: points.join(" ") });
   });
 }
 
 const legend = (series, kind) =>
-  h("p", { class: "legend" }, series.map(({ name }, index) => h("span", {}, h("i", { class: `${kind}-${index % SERIES}` }), name)));
+  h(
+    "p",
+    { class: "legend" },
+    series.map(({ name }, index) => h("span", {}, h("i", { class: `${kind}-${index % SERIES}` }), name)),
+  );
 
 function summary(title, series, text) {
   const parts = series.map(({ name, values }) => {

@@ -13,7 +13,12 @@ const LANE = 58;
 export function buildLanes(holder, score, transport) {
   const timeMap = new TimeMap(score);
   const content = new LaneRows(score, timeMap, transport, holder);
-  const surface = new Surface(holder, { timeMap, transport, content, label: `${plural(score.lanes.length, "lane")} of the song` });
+  const surface = new Surface(holder, {
+    timeMap,
+    transport,
+    content,
+    label: `${plural(score.lanes.length, "lane")} of the song`,
+  });
   surface.layer.append(content.headers);
   return surface;
 }
@@ -26,7 +31,11 @@ class LaneRows {
       const index = new NoteIndex(lane.notes, timeMap);
       return { lane, index, low: Math.min(...span(index)), high: Math.max(...span(index)) };
     });
-    this.list = h("ol", { class: "lane-headers" }, this.lanes.map(({ lane, index }) => this.#header(lane, index)));
+    this.list = h(
+      "ol",
+      { class: "lane-headers" },
+      this.lanes.map(({ lane, index }) => this.#header(lane, index)),
+    );
     this.headers = h("div", { class: "lane-gutter" }, this.list);
     this.headers.style.width = `${this.gutter}px`;
     this.headers.style.top = `${RULER}px`;
@@ -39,15 +48,26 @@ class LaneRows {
     const name = lane.name || lane.instrument || `Track ${lane.index + 1}`;
     const button = (letter, word, isOn, set) =>
       h("button", {
-        type: "button", class: `lane-button lane-${word.toLowerCase()}`, text: letter, title: word,
-        "aria-label": `${word} ${name}`, "aria-pressed": "false", onclick: () => set(lane.index, !isOn(lane.index)),
+        type: "button",
+        class: `lane-button lane-${word.toLowerCase()}`,
+        text: letter,
+        title: word,
+        "aria-label": `${word} ${name}`,
+        "aria-pressed": "false",
+        onclick: () => set(lane.index, !isOn(lane.index)),
       });
-    return h("li", { class: "lane-header" },
-      h("span", { class: "lane-buttons" },
+    return h(
+      "li",
+      { class: "lane-header" },
+      h(
+        "span",
+        { class: "lane-buttons" },
         button("M", "Mute", transport.isMuted, (at, value) => transport.setMuted(at, value)),
         button("S", "Solo", transport.isSolo, (at, value) => transport.setSolo(at, value)),
       ),
-      h("span", { class: "lane-text" },
+      h(
+        "span",
+        { class: "lane-text" },
         h("a", { href: `/tracks/${lane.digest}`, text: name, title: name }),
         h("small", { text: `${lane.instrument || "no instrument"} · ${plural(index.size, "note")}` }),
       ),

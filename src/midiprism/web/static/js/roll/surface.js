@@ -153,13 +153,18 @@ export class Surface {
 
   #loopTicks() {
     const { loop } = this.transport;
-    return loop ? [this.timeMap.toTicks(loop.start), this.timeMap.toTicks(loop.end)] : [0, this.timeMap.lengthTicks];
+    return loop
+      ? [this.timeMap.toTicks(loop.start), this.timeMap.toTicks(loop.end)]
+      : [0, this.timeMap.lengthTicks];
   }
 
   /** Loop from one tick to another, both moved to beats; nothing if they are the same. */
   setLoop(from, to) {
     const [start, end] = [this.timeMap.snap(Math.min(from, to)), this.timeMap.snap(Math.max(from, to))];
-    const loop = { start: this.timeMap.toSeconds(start), end: Math.min(this.transport.length, this.timeMap.toSeconds(end)) };
+    const loop = {
+      start: this.timeMap.toSeconds(start),
+      end: Math.min(this.transport.length, this.timeMap.toSeconds(end)),
+    };
     this.transport.loop = loop.end - loop.start > 0.05 ? loop : null;
   }
 

@@ -48,7 +48,8 @@ export class TimeMap {
         const tick = start + number * barLength;
         if ((bar + number - 1) % everyBar === 0) visit(tick, bar + number);
         if (!withBeats) continue;
-        for (let one = 1; one < numerator && tick + one * beat < Math.min(to, end); one++) visit(tick + one * beat, 0);
+        for (let one = 1; one < numerator && tick + one * beat < Math.min(to, end); one++)
+          visit(tick + one * beat, 0);
       }
       if (end !== Infinity) bar += Math.ceil((end - start) / barLength - 1e-9);
     });

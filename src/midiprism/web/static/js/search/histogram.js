@@ -12,14 +12,25 @@ export function histogram(facet, isIn, choose) {
     bar.style.height = `${one.count ? Math.max(3, (100 * one.count) / most) : 0}%`;
     return h("span", { class: "bar-slot", title: `${one.label}: ${count(one.count)}` }, bar);
   });
-  const strip = h("div", {
-    class: "histogram", role: "slider", tabindex: "0", "aria-label": `${facet.label}, range`, "aria-valuemin": "0",
-    "aria-valuemax": String(Math.max(0, counts.length - 1)),
-  }, bars);
-  const ends = h("div", { class: "histogram-ends" },
+  const strip = h(
+    "div",
+    {
+      class: "histogram",
+      role: "slider",
+      tabindex: "0",
+      "aria-label": `${facet.label}, range`,
+      "aria-valuemin": "0",
+      "aria-valuemax": String(Math.max(0, counts.length - 1)),
+    },
+    bars,
+  );
+  const ends = h(
+    "div",
+    { class: "histogram-ends" },
     h("span", { text: counts.length ? edge(counts[0], "low") : "" }),
     h("output", { class: "histogram-note" }),
-    h("span", { text: counts.length ? edge(counts.at(-1), "high") : "" }));
+    h("span", { text: counts.length ? edge(counts.at(-1), "high") : "" }),
+  );
   const chosen = counts.flatMap((one, index) => (isIn(one) ? [index] : []));
   const state = { from: chosen[0] ?? -1, to: chosen.at(-1) ?? -1 };
   const show = () => describe(strip, ends, counts, state);
@@ -28,11 +39,17 @@ export function histogram(facet, isIn, choose) {
   return h("div", { class: "histogram-box" }, strip, ends);
 }
 
-const edge = (one, side) => (side === "low" ? (one.value ?? `< ${one.end}`) : one.end === null ? `${one.value} +` : one.end);
+const edge = (one, side) =>
+  side === "low" ? (one.value ?? `< ${one.end}`) : one.end === null ? `${one.value} +` : one.end;
 
 function describe(strip, ends, counts, { from, to }) {
   const total = counts.slice(from, to + 1).reduce((sum, one) => sum + one.count, 0);
-  const text = from < 0 ? "all" : from === to ? counts[from].label : `${edge(counts[from], "low")} to ${edge(counts[to], "high")}`;
+  const text =
+    from < 0
+      ? "all"
+      : from === to
+        ? counts[from].label
+        : `${edge(counts[from], "low")} to ${edge(counts[to], "high")}`;
   strip.setAttribute("aria-valuenow", String(Math.max(0, from)));
   strip.setAttribute("aria-valuetext", from < 0 ? "all" : `${text}, ${count(total)} tracks`);
   ends.querySelector("output").textContent = from < 0 ? "" : `${text} · ${shortCount(total)}`;
@@ -41,12 +58,17 @@ function describe(strip, ends, counts, { from, to }) {
 function listen(strip, bars, counts, state, show, choose) {
   const mark = (from, to) => {
     [state.from, state.to] = [Math.min(from, to), Math.max(from, to)];
-    bars.forEach((slot, index) => slot.firstChild.classList.toggle("is-in", index >= state.from && index <= state.to));
+    bars.forEach((slot, index) =>
+      slot.firstChild.classList.toggle("is-in", index >= state.from && index <= state.to),
+    );
     show();
   };
   const at = (event) => {
     const box = strip.getBoundingClientRect();
-    return Math.max(0, Math.min(counts.length - 1, Math.floor(((event.clientX - box.left) / box.width) * counts.length)));
+    return Math.max(
+      0,
+      Math.min(counts.length - 1, Math.floor(((event.clientX - box.left) / box.width) * counts.length)),
+    );
   };
   const commit = () => choose(counts[state.from], counts[state.to]);
   let start = null;
@@ -79,9 +101,12 @@ function listen(strip, bars, counts, state, show, choose) {
 /** Replace an element's content by a histogram without ranges to choose, for plots. */
 export function plainBars(holder, counts) {
   const most = Math.max(1, ...counts.map((one) => one.count));
-  fill(holder, counts.map((one) => {
-    const bar = h("i", { class: "bar is-in" });
-    bar.style.height = `${(100 * one.count) / most}%`;
-    return h("span", { class: "bar-slot", title: `${one.label}: ${count(one.count)}` }, bar);
-  }));
+  fill(
+    holder,
+    counts.map((one) => {
+      const bar = h("i", { class: "bar is-in" });
+      bar.style.height = `${(100 * one.count) / most}%`;
+      return h("span", { class: "bar-slot", title: `${one.label}: ${count(one.count)}` }, bar);
+    }),
+  );
 }

@@ -17,13 +17,29 @@ export class QueryBox extends EventTarget {
   constructor(holder) {
     super();
     this.input = h("input", {
-      id: "query", type: "search", class: "query-input", role: "combobox", autocomplete: "off", spellcheck: "false",
-      autocapitalize: "off", enterkeyhint: "search", "aria-label": "Search tracks", "aria-expanded": "false",
-      "aria-controls": "query-choices", "aria-autocomplete": "list", "aria-describedby": "query-message",
+      id: "query",
+      type: "search",
+      class: "query-input",
+      role: "combobox",
+      autocomplete: "off",
+      spellcheck: "false",
+      autocapitalize: "off",
+      enterkeyhint: "search",
+      "aria-label": "Search tracks",
+      "aria-expanded": "false",
+      "aria-controls": "query-choices",
+      "aria-autocomplete": "list",
+      "aria-describedby": "query-message",
       placeholder: "Search: moon  family:bass  key:Dm  bpm:85..95",
     });
     this.mirror = h("div", { class: "query-mirror", "aria-hidden": "true" });
-    this.list = h("ul", { id: "query-choices", class: "query-choices", role: "listbox", "aria-label": "Completions", hidden: true });
+    this.list = h("ul", {
+      id: "query-choices",
+      class: "query-choices",
+      role: "listbox",
+      "aria-label": "Completions",
+      hidden: true,
+    });
     this.message = h("p", { id: "query-message", class: "query-message", role: "status" });
     fill(holder, h("div", { class: "query-frame" }, this.mirror, this.input, this.list), this.message);
     this.#listen();
@@ -88,7 +104,8 @@ export class QueryBox extends EventTarget {
     else if (event.key === "ArrowUp" && isOpen) this.#move(-1);
     else if (event.key === "ArrowDown") this.dispatchEvent(new Event("leave"));
     else if (event.key === "Escape" && isOpen) this.#close();
-    else if ((event.key === "Enter" || event.key === "Tab") && isOpen && this.#at >= 0) this.#take(this.#choices[this.#at]);
+    else if ((event.key === "Enter" || event.key === "Tab") && isOpen && this.#at >= 0)
+      this.#take(this.#choices[this.#at]);
     else if (event.key === "Enter") {
       this.#close();
       this.#ask(false);
@@ -114,23 +131,39 @@ export class QueryBox extends EventTarget {
     const typed = this.input.value.slice(...this.#span);
     const isDone = this.#choices.length === 1 && this.#choices[0].text === typed;
     if (!this.#choices.length || isDone || document.activeElement !== this.input) return this.#close();
-    fill(this.list, this.#choices.map((choice, index) =>
-      h("li", {
-        id: `choice-${index}`, role: "option", class: "query-choice", "aria-selected": "false",
-        onpointerdown: (event) => {
-          event.preventDefault();
-          this.#take(choice);
-        },
-      }, h("span", { text: choice.text }), h("small", { text: choice.label && choice.label !== choice.text ? choice.label : "" }),
-      h("small", { class: "figure", text: choice.count === null || choice.count === undefined ? "" : count(choice.count) })),
-    ));
+    fill(
+      this.list,
+      this.#choices.map((choice, index) =>
+        h(
+          "li",
+          {
+            id: `choice-${index}`,
+            role: "option",
+            class: "query-choice",
+            "aria-selected": "false",
+            onpointerdown: (event) => {
+              event.preventDefault();
+              this.#take(choice);
+            },
+          },
+          h("span", { text: choice.text }),
+          h("small", { text: choice.label && choice.label !== choice.text ? choice.label : "" }),
+          h("small", {
+            class: "figure",
+            text: choice.count === null || choice.count === undefined ? "" : count(choice.count),
+          }),
+        ),
+      ),
+    );
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
   }
 
   #move(step) {
     this.#at = (this.#at + step + this.#choices.length) % this.#choices.length;
-    [...this.list.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === this.#at)));
+    [...this.list.children].forEach((item, index) =>
+      item.setAttribute("aria-selected", String(index === this.#at)),
+    );
     this.input.setAttribute("aria-activedescendant", `choice-${this.#at}`);
   }
 

@@ -9,9 +9,15 @@ export function tokenize(query) {
     const tail = lead === text.length ? 0 : (/,+$/u.exec(text)?.[0].length ?? 0);
     if (lead) tokens.push({ text: ",", start: index, end: index + lead, isComma: true });
     if (lead < text.length) {
-      tokens.push({ text: text.slice(lead, text.length - tail), start: index + lead, end: index + text.length - tail, isComma: false });
+      tokens.push({
+        text: text.slice(lead, text.length - tail),
+        start: index + lead,
+        end: index + text.length - tail,
+        isComma: false,
+      });
     }
-    if (tail) tokens.push({ text: ",", start: index + text.length - tail, end: index + text.length, isComma: true });
+    if (tail)
+      tokens.push({ text: ",", start: index + text.length - tail, end: index + text.length, isComma: true });
   }
   return tokens;
 }
@@ -36,7 +42,11 @@ function groupsOf(query) {
   return groups.filter((group, index) => group.length || index === 0);
 }
 
-const joined = (groups) => groups.map((group) => group.join(" ")).filter(Boolean).join(" , ");
+const joined = (groups) =>
+  groups
+    .map((group) => group.join(" "))
+    .filter(Boolean)
+    .join(" , ");
 
 /** Return the parts of a term between commas outside of quotes. */
 const piecesOf = (term) => term.match(/(?:"(?:\\.|[^"\\])*"?|[^,"])+/gu) ?? [];
@@ -48,12 +58,16 @@ const concerns = (term, field) => {
 };
 
 /** Return whether a query has terms of a field. */
-export const hasField = (query, field) => groupsOf(query).some((group) => group.some((term) => concerns(term, field)));
+export const hasField = (query, field) =>
+  groupsOf(query).some((group) => group.some((term) => concerns(term, field)));
 
 /** Return how a piece of a term is compared: with its field, without signs of exactness, quotes and case. */
 function compared(piece, field) {
   const text = fieldOf(piece) ? piece : `${field}:${piece}`;
-  const value = text.slice(text.indexOf(":") + 1).replace(/^=/u, "").replace(/^"(.*)"$/u, "$1");
+  const value = text
+    .slice(text.indexOf(":") + 1)
+    .replace(/^=/u, "")
+    .replace(/^"(.*)"$/u, "$1");
   return `${fieldOf(text)}:${value}`.toLowerCase();
 }
 
@@ -63,7 +77,11 @@ const says = (piece, term, other) => compared(piece, fieldOf(term)) === compared
 /** Return whether each group of a query has a term, or one of which it is a piece. */
 export function hasTerm(query, term) {
   return groupsOf(query).every((group) =>
-    group.some((one) => one === term || (!isNegated(one) && !isNegated(term) && piecesOf(one).some((piece) => says(piece, one, term)))),
+    group.some(
+      (one) =>
+        one === term ||
+        (!isNegated(one) && !isNegated(term) && piecesOf(one).some((piece) => says(piece, one, term))),
+    ),
   );
 }
 

@@ -21,24 +21,60 @@ export class SavedSearches extends EventTarget {
       // The counts below are of use without them.
     }
     this.holder.hidden = searches.length === 0;
-    fill(this.holder, h("h2", { text: "Saved searches" }), h("ul", { class: "facet-values" }, searches.map((one) => this.#row(one))));
+    fill(
+      this.holder,
+      h("h2", { text: "Saved searches" }),
+      h(
+        "ul",
+        { class: "facet-values" },
+        searches.map((one) => this.#row(one)),
+      ),
+    );
   }
 
   #row({ name, query }) {
     const choose = () => this.dispatchEvent(new CustomEvent("query", { detail: query }));
-    return h("li", { class: "saved-search" },
-      h("button", { type: "button", class: "facet-value", title: query, onclick: choose }, h("span", { class: "facet-label", text: `@${name}` })),
-      iconButton("remove", `Delete the search ${name}`, () => this.#change("DELETE", `/api/searches/${name}`)));
+    return h(
+      "li",
+      { class: "saved-search" },
+      h(
+        "button",
+        { type: "button", class: "facet-value", title: query, onclick: choose },
+        h("span", { class: "facet-label", text: `@${name}` }),
+      ),
+      iconButton("remove", `Delete the search ${name}`, () => this.#change("DELETE", `/api/searches/${name}`)),
+    );
   }
 
   /** Ask for a name, and save a query under it. */
   save(query) {
-    const input = h("input", { type: "text", required: true, pattern: NAME, "aria-label": "Name of the search", placeholder: "slow-pianos" });
-    const dialog = h("dialog", { "aria-labelledby": "dialog-title" },
+    const input = h("input", {
+      type: "text",
+      required: true,
+      pattern: NAME,
+      "aria-label": "Name of the search",
+      placeholder: "slow-pianos",
+    });
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "dialog-title" },
       h("h2", { id: "dialog-title", text: "Save the search" }),
-      h("p", { class: "muted", text: "From now on @name stands for it, here and in midiprism list. A name has letters, digits, - and _." }),
-      h("form", { method: "dialog", onsubmit: () => this.#change("POST", "/api/searches", { name: input.value, query }) }, input, h("button", { class: "button button-main", text: "Save" })),
-      h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() })));
+      h("p", {
+        class: "muted",
+        text: "From now on @name stands for it, here and in midiprism list. A name has letters, digits, - and _.",
+      }),
+      h(
+        "form",
+        { method: "dialog", onsubmit: () => this.#change("POST", "/api/searches", { name: input.value, query }) },
+        input,
+        h("button", { class: "button button-main", text: "Save" }),
+      ),
+      h(
+        "div",
+        { class: "dialog-end" },
+        h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
+      ),
+    );
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();

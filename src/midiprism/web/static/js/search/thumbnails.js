@@ -38,7 +38,10 @@ async function ask() {
     return; // rows are complete without pictures
   }
   for (const [digest, packed] of Object.entries(answer)) {
-    kept.set(digest, Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)));
+    kept.set(
+      digest,
+      Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)),
+    );
     for (const canvas of canvases.get(digest) ?? []) {
       if (drawn.get(canvas) === digest) paint(canvas, kept.get(digest));
     }

@@ -20,10 +20,23 @@ export const rowHeight = () => (matchMedia("(max-width: 760px)").matches ? 64 : 
 /** Return an empty row. */
 export function newTrackRow() {
   const cell = (name, ...children) => h("span", { class: name, role: "gridcell" }, children);
-  const row = h("div", { class: "row", role: "row", draggable: "true" },
-    cell("cell-play", h("button", { type: "button", class: "icon-button row-play", tabindex: "-1", data: { play: "" } }, icon("play"))),
+  const row = h(
+    "div",
+    { class: "row", role: "row", draggable: "true" },
+    cell(
+      "cell-play",
+      h(
+        "button",
+        { type: "button", class: "icon-button row-play", tabindex: "-1", data: { play: "" } },
+        icon("play"),
+      ),
+    ),
     cell("cell-name", h("a", { class: "row-name", tabindex: "-1" }), h("span", { class: "row-song" })),
-    cell("cell-instrument"), cell("cell-key"), cell("cell-bpm figure"), cell("cell-notes figure"), cell("cell-length figure"),
+    cell("cell-instrument"),
+    cell("cell-key"),
+    cell("cell-bpm figure"),
+    cell("cell-notes figure"),
+    cell("cell-length figure"),
     cell("cell-thumb", h("canvas", { "aria-hidden": "true" })),
   );
   row.addEventListener("dragstart", (event) => dragTrack(event, row.track));
@@ -39,7 +52,8 @@ export function fillTrackRow(row, track, isPlaying) {
   if (!track) {
     name.removeAttribute("href");
     name.textContent = "";
-    for (const one of [".row-song", ".cell-instrument", ".cell-key", ".cell-bpm", ".cell-notes", ".cell-length"]) part(one).textContent = "";
+    for (const one of [".row-song", ".cell-instrument", ".cell-key", ".cell-bpm", ".cell-notes", ".cell-length"])
+      part(one).textContent = "";
     part("canvas").getContext("2d").clearRect(0, 0, 9999, 9999);
     return;
   }
@@ -71,13 +85,22 @@ export function showPlaying(row, title, isPlaying) {
 }
 
 /** Return a name that any system takes as that of a file. */
-export const safeFileName = (name) => `${name.replace(/[\p{Cc}\p{Cf}\\/:*?"<>|.]+/gu, " ").trim().slice(0, 80) || "track"}.mid`;
+export const safeFileName = (name) =>
+  `${
+    name
+      .replace(/[\p{Cc}\p{Cf}\\/:*?"<>|.]+/gu, " ")
+      .trim()
+      .slice(0, 80) || "track"
+  }.mid`;
 
 /** Put a track's file into a drag: Chromium writes it where it is dropped. */
 export function dragTrack(event, track) {
   if (!track) return event.preventDefault();
   const address = `${location.origin}/api/tracks/${track.digest}.mid`;
   event.dataTransfer.effectAllowed = "copy";
-  event.dataTransfer.setData("DownloadURL", `audio/midi:${track.file_name ?? safeFileName(nameOf(track))}:${address}`);
+  event.dataTransfer.setData(
+    "DownloadURL",
+    `audio/midi:${track.file_name ?? safeFileName(nameOf(track))}:${address}`,
+  );
   event.dataTransfer.setData("text/uri-list", address);
 }

@@ -31,7 +31,12 @@ export class VirtualList extends EventTarget {
     super();
     this.options = options;
     this.body = h("div", { class: "list-space", role: "rowgroup" });
-    this.element = h("div", { class: "list", role: "grid", tabindex: "0", "aria-label": options.label }, options.header, this.body);
+    this.element = h(
+      "div",
+      { class: "list", role: "grid", tabindex: "0", "aria-label": options.label },
+      options.header,
+      this.body,
+    );
     holder.append(this.element);
     this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.element.addEventListener("scrollend", () => this.#settle());
@@ -150,7 +155,8 @@ export class VirtualList extends EventTarget {
   #reveal(index) {
     const top = index * this.#rowHeight;
     if (top < this.#top) this.#scrollTo(top);
-    else if (top + this.#rowHeight > this.#top + this.#viewHeight) this.#scrollTo(top + this.#rowHeight - this.#viewHeight);
+    else if (top + this.#rowHeight > this.#top + this.#viewHeight)
+      this.#scrollTo(top + this.#rowHeight - this.#viewHeight);
   }
 
   #invalidate() {
@@ -201,9 +207,11 @@ export class VirtualList extends EventTarget {
 
   #fetch(first, last) {
     const wanted = new Set();
-    for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(first, last - 1) / PAGE); page++) wanted.add(page);
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(first, last - 1) / PAGE); page++)
+      wanted.add(page);
     for (const [page, request] of this.#requests) if (!wanted.has(page)) request.abort();
-    for (const page of wanted) if (last > first && !this.#pages.has(page) && !this.#requests.has(page)) this.#fetchPage(page);
+    for (const page of wanted)
+      if (last > first && !this.#pages.has(page) && !this.#requests.has(page)) this.#fetchPage(page);
   }
 
   async #fetchPage(page) {
@@ -242,7 +250,16 @@ export class VirtualList extends EventTarget {
     if (event.target !== this.element || event.ctrlKey || event.metaKey || event.altKey) return;
     const screen = Math.max(1, Math.floor(this.#viewHeight / this.#rowHeight) - 1);
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: screen, PageUp: -screen, Home: -Infinity, End: Infinity };
-    if (event.key in moves) this.select(Math.max(0, Math.min(this.#total - 1, Math.max(this.#selected, event.key === "ArrowDown" ? -1 : 0) + moves[event.key])));
+    if (event.key in moves)
+      this.select(
+        Math.max(
+          0,
+          Math.min(
+            this.#total - 1,
+            Math.max(this.#selected, event.key === "ArrowDown" ? -1 : 0) + moves[event.key],
+          ),
+        ),
+      );
     else if (event.key === " ") this.#fire("play", this.#selected);
     else if (event.key === "Enter") this.#fire("open", this.#selected);
     else return;
