@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,6 +50,23 @@ def test_a_higher_threshold_connects_less() -> None:
     prints = collection_of([played, TRANSFORMATIONS["3 % of notes wrong"](played), played])
     assert groups_of(prints) == [0, 0, 0]
     assert groups_of(prints, 0.95) == [0, 1, 0]
+
+
+def test_a_long_chain_is_not_one_group() -> None:
+    parts = [make_melody(seed, notes=60) for seed in range(11)]
+    chain = []
+    for first, second in pairwise(parts):
+        end = first[-1].onset + first[-1].length
+        chain.append([*first, *(it._replace(onset=it.onset + end) for it in second)])
+    groups = groups_of(collection_of(chain))
+    assert 3 <= len(set(groups)) < len(chain)
+
+
+def test_few_phrases_in_common_link_only_what_is_nearly_equal() -> None:
+    short, other = make_melody(1, notes=34), make_melody(2, notes=34)
+    moved = [it._replace(onset=it.onset + short[17].onset - other[17].onset) for it in other[17:]]
+    assert groups_of(collection_of([short, short])) == [0, 0]
+    assert groups_of(collection_of([short, [*short[:17], *moved]])) == [0, 1]
 
 
 def test_short_and_repetitive_tracks_are_in_no_group() -> None:

@@ -1,7 +1,7 @@
 """Groups tracks that are the same music: candidates by signatures, each link checked.
 
-The first track of a group leads it. Groups are joined only if their first tracks are similar: so no chain of
-tracks that are alike two by two connects what is not.
+The first track of a group leads it. Groups are joined only if their first tracks are similar: otherwise a
+long chain of tracks, each like the next one, would connect what is not alike.
 """
 
 from collections.abc import Callable
