@@ -23,7 +23,7 @@ from midiprism.sample import generate_songs
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.examples import find_similar
 from midiprism.similarity.fingerprints import Fingerprinter, Lines
-from midiprism.similarity.grouping import group_tracks
+from midiprism.similarity.grouping import MIN_PHRASES, group_tracks
 from midiprism.similarity.segment import NewTracks, Segment, build_segment
 from midiprism.similarity.types import DEFAULT_THRESHOLD
 from midiprism.smf.instruments import DRUM_FAMILY
@@ -248,7 +248,7 @@ def measure_changes(tracks: Sequence[PopTrack], lines: Sequence[Lines], others: 
     first = len(prints) - len(changed)
     recalls: dict[str, list[bool]] = {name: [] for name in CHANGES}
     for place, (source, kind) in enumerate(zip(sources, kinds, strict=True), first):
-        if sizes[source] >= 12:
+        if sizes[source] >= MIN_PHRASES:
             recalls[kind].append(bool(roots[place] == roots[source]))
     for name, found in recalls.items():
         print(f"{name:<14} recall {np.mean(found):.4f} of {len(found):,}")

@@ -18,11 +18,11 @@ from midiprism.similarity.kernel.compare import compare_kernel
 from midiprism.similarity.kernel.tables import LINE_ROW, SIGNATURE_VALUES, new_order
 from midiprism.similarity.types import DEFAULT_THRESHOLD
 
-MIN_PHRASES = 24
+MIN_PHRASES = 16
 """A track with fewer different phrases is too short, or too repetitive, to be in a group."""
 
 MIN_SHARED = 32
-NEARLY_EQUAL = 0.5
+NEARLY_EQUAL = 0.35
 """Tracks that share fewer phrases may do so by chance, as broken chords, scales and drum fills do. They are
 only linked with at least this score."""
 
