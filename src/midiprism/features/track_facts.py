@@ -51,26 +51,30 @@ class FactsCalculator:
         """
         facts = new_facts(len(tracks))
         drums = np.array([family == DRUM_FAMILY for family in families], np.int64)
-        for first, last in _calls(tracks):
-            part = tracks[first:last]
-            ends = np.fromiter(accumulate(map(len, part)), np.int64, len(part))
-            joined = b"".join(part)
-            # Plain Python would calculate with the bytes of an array in 8 bits.
-            data = np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined)
-            facts_kernel(data, ends, drums[first:last], facts[first:last], self._walk, self._work)
+        for part in ranges_per_call(tracks):
+            data, ends = join_tracks(tracks[part])
+            facts_kernel(data, ends, drums[part], facts[part], self._walk, self._work)
         return _columns(facts, drums)
 
 
-def _calls(tracks: Sequence[bytes]) -> Iterable[tuple[int, int]]:
-    """Return ranges of tracks that have no more bytes than the limit, unless it is one track."""
+def join_tracks(tracks: Sequence[bytes]) -> tuple[Any, Any]:
+    """Return the bytes of all tracks, one after the other, and where each track ends there; int64."""
+    ends = np.fromiter(accumulate(map(len, tracks)), np.int64, len(tracks))
+    joined = b"".join(tracks)
+    # Plain Python would calculate with the bytes of an array in 8 bits.
+    return np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined), ends
+
+
+def ranges_per_call(tracks: Sequence[bytes]) -> Iterable[slice]:
+    """Return ranges of tracks that have no more bytes than the limit of a call, unless it is one track."""
     first = size = 0
     for index, track in enumerate(tracks):
         if size + len(track) > MAX_BYTES_PER_CALL and index > first:
-            yield first, index
+            yield slice(first, index)
             first, size = index, 0
         size += len(track)
     if first < len(tracks):
-        yield first, len(tracks)
+        yield slice(first, len(tracks))
 
 
 def _columns(facts: Any, drums: Any) -> dict[str, list[Any]]:

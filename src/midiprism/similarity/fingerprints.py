@@ -1,16 +1,14 @@
 """The fingerprints of tracks: lines, sets of phrases and signatures, as arrays."""
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from midiprism.features.track_facts import join_tracks, ranges_per_call
 from midiprism.similarity.kernel.fingerprint_kernel import lines_kernel, phrases_kernel, signatures_kernel
 from midiprism.similarity.kernel.tables import MAX_GROUPS, SIGNATURE_VALUES, new_line
-from midiprism.smf.kernel.jit import ENABLED
 
-MAX_BYTES_PER_CALL = 8 << 20
 _BYTES_PER_NOTE = 3
 
 
@@ -63,14 +61,11 @@ class Fingerprinter:
             tracks: bytes of each track, as ``midiprism.split`` returns them.
             drums: whether each of them plays a drum kit.
         """
-        parts = [self._lines(tracks[first:last], drums[first:last]) for first, last in _calls(tracks)]
+        parts = [self._lines(tracks[part], drums[part]) for part in ranges_per_call(tracks)]
         return join_lines(parts)
 
     def _lines(self, tracks: Sequence[bytes], drums: Sequence[bool]) -> Lines:
-        ends = np.fromiter(accumulate(map(len, tracks)), np.int64, len(tracks))
-        joined = b"".join(tracks)
-        # Plain Python would calculate with the bytes of an array in 8 bits.
-        data = np.frombuffer(joined, np.uint8) if ENABLED else memoryview(joined)
+        data, ends = join_tracks(tracks)
         room = sum(min(MAX_GROUPS, len(track) // _BYTES_PER_NOTE + 1) for track in tracks)
         gaps, pitches = np.empty(room, np.uint16), np.empty(room, np.uint8)
         line_ends = np.empty(len(tracks), np.int64)
@@ -103,15 +98,3 @@ def join_lines(parts: Sequence[Lines]) -> Lines:
     nothing = Lines(starts, np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(0, np.uint8))
     others = zip(*((part.gaps, part.pitches, part.drums) for part in (nothing, *parts)), strict=True)
     return Lines(starts, *map(np.concatenate, others))
-
-
-def _calls(tracks: Sequence[bytes]) -> Iterable[tuple[int, int]]:
-    """Return ranges of tracks that have no more bytes than the limit, unless it is one track."""
-    first = size = 0
-    for index, track in enumerate(tracks):
-        if size + len(track) > MAX_BYTES_PER_CALL and index > first:
-            yield first, index
-            first, size = index, 0
-        size += len(track)
-    if first < len(tracks):
-        yield first, len(tracks)

@@ -1,30 +1,29 @@
 """The fingerprints of a result: its segments, and the file that names them.
 
-``current`` names the segments of the newest generation. It is replaced at once, and last: a process that is
-killed before leaves files that nothing names. Segments never change. A reader keeps those that it has mapped,
-also after they were removed.
+``results/segment_folder.py`` describes its folder.
 """
 
 import os
 import secrets
-from collections.abc import Container, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
-from midiprism.fs.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
-from midiprism.results.lock import LOCK_FILE
+from midiprism.fs.column_file import ArraysInMemory, ColumnFile, write_columns
+from midiprism.results.segment_folder import (
+    SEGMENT_SUFFIX,
+    current_file,
+    read_newest,
+    remove_segments,
+    remove_unnamed,
+)
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.segment import Segment
 
 _FILE_VERSION = 1
-_CURRENT = "current"
-_SUFFIX = ".columns"
-_OPEN_ATTEMPTS = 5
 
 
 class NamedSegment(NamedTuple):
@@ -55,20 +54,11 @@ NOTHING = Generation(0, ())
 
 def read_generation(folder: str) -> Generation:
     """Return the newest generation in a folder; ``NOTHING`` if there is none that this version can use."""
-    for _ in range(_OPEN_ATTEMPTS):
-        try:
-            return _read(folder)
-        except FileNotFoundError:
-            # Another process has replaced it between its two files.
-            if not os.path.exists(os.path.join(folder, _CURRENT)):
-                return NOTHING
-        except (OSError, DamagedIndexError, KeyError, TypeError, ValueError):
-            return NOTHING
-    return NOTHING
+    return read_newest(folder, _read, NOTHING)
 
 
 def _read(folder: str) -> Generation:
-    facts = ColumnFile(os.path.join(folder, _CURRENT)).facts
+    facts = ColumnFile(current_file(folder)).facts
     if (facts["file_version"], facts["fingerprint_version"]) != (_FILE_VERSION, FINGERPRINT_VERSION):
         return NOTHING
     segments = [
@@ -84,7 +74,7 @@ def write_segment(folder: str, arrays: ArraysInMemory) -> NamedSegment:
     Raises:
         OSError: it cannot be written.
     """
-    name = secrets.token_hex(8) + _SUFFIX
+    name = secrets.token_hex(8) + SEGMENT_SUFFIX
     path = os.path.join(folder, name)
     write_columns(path, arrays, arrays.facts)
     return NamedSegment(name, Segment(ColumnFile(path)))
@@ -104,24 +94,10 @@ def write_generation(folder: str, generation: Generation) -> None:
         "segments": names,
     }
     # A mapped file has at least one byte of an array on every system.
-    write_columns(os.path.join(folder, _CURRENT), {"nothing": np.zeros(1, np.uint8)}, facts)
-    _remove(folder, {_CURRENT, LOCK_FILE, *names})
+    write_columns(current_file(folder), {"nothing": np.zeros(1, np.uint8)}, facts)
+    remove_unnamed(folder, names)
 
 
 def remove_fingerprints(out: str) -> bool:
     """Remove the fingerprints of a result, and return whether nothing is left in their place."""
-    folder = similarity_folder(out)
-    if os.path.isdir(folder) and not os.path.islink(folder):
-        _remove(folder, ())
-        with suppress(OSError):
-            os.rmdir(folder)
-    return not os.path.lexists(folder)
-
-
-def _remove(folder: str, kept: Container[str]) -> None:
-    """Remove the files of generations but for some."""
-    for name in os.listdir(folder):
-        is_own = name in (_CURRENT, LOCK_FILE) or name.endswith((_SUFFIX, TEMPORARY_SUFFIX))
-        if is_own and name not in kept:
-            with suppress(OSError):  # a reader on Windows has it open: the next update removes it
-                os.unlink(os.path.join(folder, name))
+    return remove_segments(similarity_folder(out))

@@ -1,28 +1,24 @@
 """A generation of the index: its segments, and the state of the catalog that it stands for.
 
-``current`` names the segments of the newest generation. It is replaced at once, and last: a process
-that is killed before leaves files that nothing names. Segments never change. A reader keeps those that it has
-mapped, also after they were removed.
+``results/segment_folder.py`` describes its folder.
 """
 
 import os
-from collections.abc import Container, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.catalog.queries.index_rows import CatalogState
-from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
 from midiprism.fs.column_file import (
     Array,
     ArraysInMemory,
     ColumnFile,
     Columns,
-    DamagedIndexError,
     write_columns,
 )
-from midiprism.results.lock import LOCK_FILE
+from midiprism.results import segment_folder
+from midiprism.results.segment_folder import SEGMENT_SUFFIX, current_file, read_newest, remove_segments
 from midiprism.search.index.index_columns import SIGNATURE
 
 INDEX_FOLDER = ".midiprism-index"
@@ -30,10 +26,6 @@ INDEX_FOLDER = ".midiprism-index"
 
 INDEX_VERSION = 1
 """Version of the files. An index of another version is built anew."""
-
-_CURRENT = "current"
-_SUFFIX = ".columns"
-_OPEN_ATTEMPTS = 5
 
 
 class IndexedSegment(NamedTuple):
@@ -87,20 +79,11 @@ def index_folder(out: str) -> str:
 
 def read_generation(folder: str) -> Generation | None:
     """Return the newest generation in a folder; None if there is none that this version can use."""
-    for _ in range(_OPEN_ATTEMPTS):
-        try:
-            return _read(folder)
-        except FileNotFoundError:
-            # Another process has replaced it between its two files.
-            if not os.path.exists(os.path.join(folder, _CURRENT)):
-                return None
-        except (OSError, DamagedIndexError, KeyError, TypeError, ValueError):
-            return None
-    return None
+    return read_newest(folder, _read, None)
 
 
 def _read(folder: str) -> Generation | None:
-    current = ColumnFile(os.path.join(folder, _CURRENT))  # copied below: Windows replaces no mapped file
+    current = ColumnFile(current_file(folder))  # copied below: Windows replaces no mapped file
     facts = current.facts
     if facts["version"] != INDEX_VERSION or facts["columns"] != SIGNATURE:
         return None
@@ -120,14 +103,14 @@ def write_segment(folder: str, name: str, arrays: ArraysInMemory) -> ColumnFile:
     Raises:
         OSError: it cannot be written.
     """
-    path = os.path.join(folder, name + _SUFFIX)
+    path = os.path.join(folder, name + SEGMENT_SUFFIX)
     write_columns(path, arrays, arrays.facts)
     return ColumnFile(path)
 
 
 def segment_file(name: str) -> str:
     """Return the name of the file of a segment."""
-    return name + _SUFFIX
+    return name + SEGMENT_SUFFIX
 
 
 def write_generation(folder: str, generation: Generation) -> None:
@@ -146,12 +129,12 @@ def write_generation(folder: str, generation: Generation) -> None:
         f"dead.{index}": segment.dead_songs.astype(np.uint32)
         for index, segment in enumerate(generation.segments)
     }
-    write_columns(os.path.join(folder, _CURRENT), {"commits": generation.commits, **arrays}, facts)
+    write_columns(current_file(folder), {"commits": generation.commits, **arrays}, facts)
 
 
 def remove_unnamed(folder: str, generation: Generation) -> None:
     """Remove the files that a generation does not name, while no other process writes the index."""
-    _remove(folder, {_CURRENT, LOCK_FILE, *(segment.name for segment in generation.segments)})
+    segment_folder.remove_unnamed(folder, (segment.name for segment in generation.segments))
 
 
 def remove_index(out: str) -> bool:
@@ -159,18 +142,4 @@ def remove_index(out: str) -> bool:
 
     What is there besides the files of an index is left.
     """
-    folder = index_folder(out)
-    if os.path.isdir(folder) and not os.path.islink(folder):
-        _remove(folder, ())
-        with suppress(OSError):
-            os.rmdir(folder)
-    return not os.path.lexists(folder)
-
-
-def _remove(folder: str, kept: Container[str]) -> None:
-    """Remove the files of an index but for some."""
-    for name in os.listdir(folder):
-        is_own = name in (_CURRENT, LOCK_FILE) or name.endswith((_SUFFIX, TEMPORARY_SUFFIX))
-        if is_own and name not in kept:
-            with suppress(OSError):  # a reader on Windows has it open: the next update removes it
-                os.unlink(os.path.join(folder, name))
+    return remove_segments(index_folder(out))
