@@ -95,6 +95,7 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
                 "source_metadata": None,
                 "song_key": key_facts[0],
                 "song_key_strength": key_facts[1],
+                "similar_song_group": None,
                 "other_source_metadata": None,
             }
         )

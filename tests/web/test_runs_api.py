@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from midiprism.smf.types import SplitSong
 from midiprism.sources import open_source
 from support import catalog_access
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
@@ -41,12 +42,14 @@ def test_a_run_is_seen_live(tmp_path: Path) -> None:
     client = make_client(out, database=address)
     seen: list[Any] = []
 
-    def look(_progress: object) -> None:
-        if client.get("/api/search").json().get("total"):
-            seen.append((client.get("/api/runs/live").json(), client.get("/api/runs").json()))
+    def look_and_split(data: bytes) -> SplitSong:
+        live, runs = client.get("/api/runs/live"), client.get("/api/runs")
+        if live.status_code == runs.status_code == 200:  # the first song comes before there is a catalog
+            seen.append((live.json(), runs.json()))
+        return fake_split(data)
 
     settings = make_settings(workers=0, batch_songs=1, database=address)
-    run_source(open_source([songs], os.fsencode(out)), out, settings, splitter=fake_split, on_progress=look)
+    run_source(open_source([songs], os.fsencode(out)), out, settings, splitter=look_and_split)
     during = [(live, runs) for live, runs in seen if live["running"]]
     assert during
     for live, runs in during:
