@@ -1,4 +1,4 @@
-"""Tells whether the compiled part of similarity has to be compiled first."""
+"""Finds out whether the compiled part of similarity has to be compiled first."""
 
 from midiprism.similarity.kernel.align import align_kernel
 from midiprism.similarity.kernel.bands import band_keys_kernel, neighbors_kernel

@@ -65,7 +65,7 @@ def _warm_up(app: Starlette) -> None:
 
 
 def _count(app: Starlette) -> None:
-    with suppress(MidiprismError), app.state.result.snapshot() as snapshot:  # a request will tell of it
+    with suppress(MidiprismError), app.state.result.snapshot() as snapshot:  # a request will report it
         app.state.status.read(snapshot)
 
 

@@ -1,4 +1,4 @@
-"""The groups of similar tracks and songs, the largest first, with what tells which one stands for a group."""
+"""The groups of similar tracks and songs, the largest first, and what decides which member represents one."""
 
 from collections.abc import Iterator
 from itertools import groupby

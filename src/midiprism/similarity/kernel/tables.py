@@ -22,7 +22,7 @@ MAX_GROUPS = 4096
 """Groups of notes of a track that count: the first ones."""
 
 MAX_GAP = 65_535
-"""The longest time between two groups that is told apart from longer ones, in units."""
+"""The longest time between two groups that differs from longer ones, in units."""
 
 PHRASE_NOTES = 6
 PHRASE_INTERVALS = PHRASE_NOTES - 1
