@@ -1,8 +1,18 @@
 /** The dialog that adds tracks to a collection. */
 
 import { getJson, send } from "./api.js";
-import { fill, h, toast } from "./dom.js";
+import { h, openDialog, toast } from "./dom.js";
 import { count, plural } from "./format.js";
+
+/** Return the input for the name of a new collection. */
+export const newCollectionInput = () =>
+  h("input", {
+    type: "text",
+    required: true,
+    maxlength: "80",
+    placeholder: "New collection",
+    "aria-label": "Name of a new collection",
+  });
 
 /** Ask for a collection, and add tracks to it. */
 export async function addToCollection(digests) {
@@ -23,14 +33,8 @@ export async function addToCollection(digests) {
       toast(error.message, { isError: true });
     }
   };
-  const input = h("input", {
-    type: "text",
-    required: true,
-    maxlength: "80",
-    placeholder: "New collection",
-    "aria-label": "Name of a new collection",
-  });
-  fill(
+  const input = newCollectionInput();
+  openDialog(
     dialog,
     h("h2", { id: "dialog-title", text: `Add ${plural(digests.length, "track")} to` }),
     h(
@@ -60,13 +64,5 @@ export async function addToCollection(digests) {
       input,
       h("button", { class: "button button-main", text: "Create" }),
     ),
-    h(
-      "div",
-      { class: "dialog-end" },
-      h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
-    ),
   );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
 }

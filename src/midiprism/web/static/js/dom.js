@@ -71,3 +71,19 @@ export function toast(text, { isError = false } = {}) {
   document.body.append(shown);
   setTimeout(() => shown.remove(), isError ? 7000 : 3500);
 }
+
+/** Open a dialog that has these parts and a button that closes it; it is removed once it is closed. */
+export function openDialog(dialog, ...parts) {
+  fill(
+    dialog,
+    ...parts,
+    h(
+      "div",
+      { class: "dialog-end" },
+      h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
+    ),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}

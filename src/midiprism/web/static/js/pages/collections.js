@@ -1,6 +1,7 @@
 /** Collections: lists of tracks that a listener keeps. The address names the one that is shown. */
 
 import { getJson, send } from "../api.js";
+import { newCollectionInput } from "../collection_dialog.js";
 import { fill, h, icon, toast } from "../dom.js";
 import { count, plural } from "../format.js";
 import { content, copyText, head, showFailure } from "../parts.js";
@@ -76,13 +77,7 @@ function link(one, isShown) {
 }
 
 function newForm() {
-  const input = h("input", {
-    type: "text",
-    required: true,
-    maxlength: "80",
-    placeholder: "New collection",
-    "aria-label": "Name of a new collection",
-  });
+  const input = newCollectionInput();
   return h(
     "form",
     {

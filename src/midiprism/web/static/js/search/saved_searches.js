@@ -1,7 +1,7 @@
 /** Searches that are saved under a name, which `@name` stands for in queries. */
 
 import { getJson, send } from "../api.js";
-import { fill, h, iconButton, toast } from "../dom.js";
+import { fill, h, iconButton, openDialog, toast } from "../dom.js";
 
 const NAME = "[A-Za-z0-9_\\-]{1,64}";
 
@@ -55,9 +55,9 @@ export class SavedSearches extends EventTarget {
       "aria-label": "Name of the search",
       placeholder: "slow-pianos",
     });
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": "dialog-title" },
+    const dialog = h("dialog", { "aria-labelledby": "dialog-title" });
+    openDialog(
+      dialog,
       h("h2", { id: "dialog-title", text: "Save the search" }),
       h("p", {
         class: "muted",
@@ -69,15 +69,7 @@ export class SavedSearches extends EventTarget {
         input,
         h("button", { class: "button button-main", text: "Save" }),
       ),
-      h(
-        "div",
-        { class: "dialog-end" },
-        h("button", { type: "button", class: "button", text: "Cancel", onclick: () => dialog.close() }),
-      ),
     );
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
   }
 
   async #change(method, path, body) {
