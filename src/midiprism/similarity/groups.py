@@ -36,7 +36,7 @@ from midiprism.similarity.segment import digest_number
 from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
 from midiprism.similarity.update import update_fingerprints
 
-GROUPING_VERSION = 1
+GROUPING_VERSION = 2
 """Increases whenever the same fingerprints may be grouped in another way than before."""
 
 MIN_SONG_PHRASES = 24
@@ -52,12 +52,14 @@ class _State(NamedTuple):
     Attributes:
         last_id: the highest id of a track that was grouped.
         last_digest: the first bytes of its digest, as a number.
+        tracks: with fingerprints; more of them by now, with ids that are not higher, could not be read then.
     """
 
     version: Sequence[int]
     threshold: float
     last_id: int
     last_digest: int
+    tracks: int = 0
 
 
 def update_groups(
@@ -155,6 +157,7 @@ class _Grouped:
             threshold,
             int(prints.ids[last]) if last >= 0 else 0,
             int(prints.digests[last]) if last >= 0 else 0,
+            len(prints),
         )
         self._continues = before is not None and self._is_continued(before)
         self._first_new = 0
@@ -165,6 +168,8 @@ class _Grouped:
     def _is_continued(self, before: _State) -> bool:
         """Return whether the recorded groups are those that this grouping would make of the same tracks."""
         if (tuple(before.version), before.threshold) != (self.state.version, self._threshold):
+            return False
+        if before.tracks != np.searchsorted(self._prints.ids, before.last_id, "right"):
             return False
         digest = digests_of(self._reader, [before.last_id]).get(before.last_id)
         return digest is not None and digest_number(digest) == before.last_digest

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midiprism.fs.column_file import ArraysInMemory, Columns
-from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases
+from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases, take_lines
 from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
 
 _DIGEST_BYTES = 8
@@ -29,6 +29,17 @@ class NewTracks(NamedTuple):
     ids: Any
     digests: Any
     lines: Lines
+
+
+def sorted_tracks(parts: Sequence[NewTracks]) -> NewTracks:
+    """Return the tracks of all parts in the order of their ids."""
+    ids, digests = (
+        np.concatenate(columns) for columns in zip(*((it.ids, it.digests) for it in parts), strict=True)
+    )
+    order = np.argsort(ids)
+    return NewTracks(
+        ids[order], digests[order], take_lines(join_lines([part.lines for part in parts]), order)
+    )
 
 
 def digest_number(digest: bytes) -> int:
