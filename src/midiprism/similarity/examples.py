@@ -80,7 +80,7 @@ def _candidates(segments: Sequence[Segment], example: Lines) -> list[_Candidate]
     if not segments:
         return []
     postings = [segment.postings(phrases) for segment in segments]
-    totals = np.sum([counts for _, counts in postings], axis=0, dtype=np.int64)
+    totals: Any = np.sum([counts for _, counts in postings], axis=0, dtype=np.int64)
     order = np.argsort(totals, kind="stable")
     wanted = order[np.cumsum(totals[order]) - totals[order] < _MAX_POSTINGS]
     weights = np.log((sum(map(len, segments)) + 1) / (totals + 0.5))[wanted]
