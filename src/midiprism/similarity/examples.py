@@ -101,7 +101,7 @@ def _best_of(segment: Segment, firsts: Any, counts: Any, weights: Any) -> tuple[
     """Return the rows of the tracks of a segment with the greatest sums of weights, and these sums."""
     rows = segment.posted_rows(firsts, counts)
     sums = np.bincount(rows, np.repeat(weights, counts), minlength=len(segment))
-    found = np.flatnonzero(sums)
+    found = np.flatnonzero(sums > 0)
     if len(found) > _MAX_CANDIDATES:
         found = np.sort(found[np.argpartition(-sums[found], _MAX_CANDIDATES)[:_MAX_CANDIDATES]])
     return found, sums[found]
