@@ -37,7 +37,7 @@ def with_like_tracks(
         open_finder,
     )
 
-    finder = open_finder(out, reader, stop=stop)
+    finder = open_finder(out, reader, stop=stop, retry=False)
 
     def find(digits: str) -> LikeTracks:
         tracks = finder.find_with_itself(digits, LIKE_LIMIT, MIN_LIKE_SCORE)

@@ -109,7 +109,7 @@ class _Work:
             with self._result.snapshot() as snapshot:
                 state = catalog_state(snapshot.reader)
                 update_fingerprints(
-                    snapshot.folder, snapshot.reader, stop=self._stopped.is_set, on_progress=note
+                    snapshot.folder, snapshot.reader, retry=False, stop=self._stopped.is_set, on_progress=note
                 )
                 self.made_for = snapshot.folder, state
         except MidiprismError as error:

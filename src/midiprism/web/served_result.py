@@ -70,7 +70,7 @@ class Snapshot:
         """
         from midiprism.similarity.by_example import MIN_LIKE_SCORE, open_finder  # which loads the compiler
 
-        finder = open_finder(self.folder, self.reader, stop=lambda: True)
+        finder = open_finder(self.folder, self.reader, retry=False, stop=lambda: True)
         found = finder.find([finder.track(digest.hex())], limit, min_score=MIN_LIKE_SCORE)
         links = self.index.first_links([match.id for match in found])
         rows = {(row.song_id, row.position): row for row in self.rows(links.values())}
