@@ -12,6 +12,9 @@ from web.browser.finding import find, is_ready
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+_COMPILED_MS = 180_000
+"""Where what compares tracks was not compiled yet, the first search waits for that."""
+
 _SCORE = f"{MODULES}.then((it) => it['player/player.js'].player.transport.score)"
 _OVERLAY_PIXELS = """() => {
   const canvas = document.querySelector(".roll canvas");
@@ -28,7 +31,7 @@ def air(page: "Page") -> "Page":
     page.goto(f"/tracks/{find(page, 'song:=Air')['digest']}")
     is_ready(page)
     page.get_by_role("button", name="Find", exact=True).click()
-    page.get_by_role("button", name="Compare with Air again").wait_for()
+    page.get_by_role("button", name="Compare with Air again").wait_for(timeout=_COMPILED_MS)
     return page
 
 
@@ -81,4 +84,4 @@ def test_a_track_without_similar_ones_says_so(page: "Page") -> None:
     page.goto(f"/tracks/{find(page, 'song:=Melody')['digest']}")
     is_ready(page)
     page.get_by_role("button", name="Find", exact=True).click()
-    page.get_by_text("No other track of the library has this music.").wait_for()
+    page.get_by_text("No other track of the library has this music.").wait_for(timeout=_COMPILED_MS)
