@@ -102,10 +102,12 @@ def update_groups(
             counts.whole = work.group(threads, stop)
             of_tracks = work.changed_tracks()
             of_songs = work.changed_songs()
-        if counts.whole and (of_tracks or of_songs or work.state != before):
-            _record(catalog, of_tracks, of_songs, work.state)
-            counts.tracks_changed, counts.songs_changed = len(of_tracks), len(of_songs)
-            _update_tables(out, catalog)
+        if counts.whole:
+            is_changed = bool(of_tracks or of_songs or work.state != before)
+            if is_changed:
+                _record(catalog, of_tracks, of_songs, work.state)
+                counts.tracks_changed, counts.songs_changed = len(of_tracks), len(of_songs)
+            _update_tables(out, catalog, force=is_changed)
         return counts
 
 
@@ -122,13 +124,13 @@ def _record(catalog: Catalog, of_tracks: dict[int, Any], of_songs: dict[int, Any
             record_change(catalog, run_id, utc_now(), of_songs, changed_tracks=of_tracks)
 
 
-def _update_tables(out: str, catalog: Catalog) -> None:
-    """Bring the table of songs up to date, where there is one."""
+def _update_tables(out: str, catalog: Catalog, *, force: bool) -> None:
+    """Bring the table of songs up to date, where there is one, also if a killed process has left that."""
     identity = require_identity(out)
     with closing(open_result_store(out, identity)) as store:
         if store.shards is not None:
             Compactor(catalog, store.shards, None).update_songs_table()
-            update_card(out, identity, catalog, None, force=True)
+            update_card(out, identity, catalog, None, force=force)
 
 
 class _Grouped:
