@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.native.code_file import source_digest
 from midiprism.sample import songs
 from midiprism.smf.kernel import jit
 from support.midi_writer import note, song, track
@@ -27,8 +28,9 @@ print(before, len(tracks), is_compiled())
 """
 
 SMALL_KERNEL = """
+from midiprism.native.types import INT64
 from midiprism.smf.kernel.jit import entry_point
-@entry_point("(int64,)")
+@entry_point((INT64,))
 def double(number):
     return 2 * number
 """
@@ -113,11 +115,11 @@ def test_a_changed_source_is_compiled_again(module_path: Path, tmp_path: Path) -
     assert run_python(code, NUMBA_CACHE_DIR=str(cache)) == "False 22 True"
 
 
-def test_a_moved_source_is_compiled_again(compiled_module: CompiledKernel, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
+def test_a_moved_source_is_not_compiled_again(compiled_module: CompiledKernel, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "kernels"
     shutil.copytree(compiled_module.module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
     code = RUN.format(folder=str(elsewhere))
-    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "False 42 True"
+    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "True 42 True"
 
 
 def test_a_kernel_works_where_no_cache_can_be_written(module_path: Path, tmp_path: Path) -> None:
@@ -127,12 +129,17 @@ def test_a_kernel_works_where_no_cache_can_be_written(module_path: Path, tmp_pat
     assert run_python(code, NUMBA_CACHE_DIR=str(blocked / "cache")) == "False 42 True"
 
 
-@pytest.mark.parametrize("damage", [b"", b"damaged", b"garbage\n", b"cos\nnosuch\n."])
-def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: bytes) -> None:
-    files = [path for path in compiled_module.cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
-    assert files
-    for path in files:
-        path.write_bytes(damage)
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "changed"])
+def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: str) -> None:
+    (path,) = compiled_module.cache.rglob("*.code")
+    content = path.read_bytes()
+    damaged = {
+        "empty": b"",
+        "text": b"damaged",
+        "cut": content[:-1],
+        "changed": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    }
+    path.write_bytes(damaged[damage])
     assert run_python(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split()[1:] == [
         "42",
         "True",
@@ -141,19 +148,20 @@ def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: by
 
 def test_the_digest_of_a_folder_changes_with_any_file_in_it(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("1")
-    first = jit.source_digest(tmp_path)
+    first = source_digest([tmp_path])
     (tmp_path / "two.py").write_text("2")
-    second = jit.source_digest(tmp_path)
+    second = source_digest([tmp_path])
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "three.py").write_text("3")
-    assert len({first, second, jit.source_digest(tmp_path)}) == 3
+    assert len({first, second, source_digest([tmp_path])}) == 3
 
 
 IMPORTED_BY_KERNEL = """
 import sys
 import midiprism.smf.kernel.split_kernel
+import midiprism.native.compiler
 import midiprism.sample.render
-packages = ("midiprism.smf.", "midiprism.sample.")
+packages = ("midiprism.smf.", "midiprism.sample.", "midiprism.native.")
 print(*(module.__file__ for name, module in sys.modules.items() if name.startswith(packages)))
 """
 
@@ -163,7 +171,8 @@ def test_every_module_that_a_kernel_imports_is_in_its_digest(tmp_path: Path) -> 
     covered = (*jit.COMPILED_SOURCES, sample_folder)
     imported = {Path(name) for name in run_python(IMPORTED_BY_KERNEL).split()}
     outside = {path.name for path in imported if not any(path.is_relative_to(source) for source in covered)}
-    assert outside == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
+    calling = {"__init__.py", "code_file.py", "entry_point.py", "loader.py", "private_cache.py"}
+    assert outside - calling == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
 
 
 KERNEL_FOLDER = Path(jit.__file__).parent
@@ -270,7 +279,7 @@ def test_a_cache_that_others_can_write_is_not_loaded_and_reported_once(
 ) -> None:
     (folder,) = compiled_module.cache.iterdir()
     folder.chmod(0o755)
-    path = folder if place == "folder" else next(folder.rglob("*.nbi"))
+    path = folder if place == "folder" else next(folder.rglob("*.code"))
     if harm == "writable":
         path.chmod(0o777)
     else:
@@ -294,3 +303,100 @@ def test_a_group_may_share_the_mode_of_files_in_a_closed_folder(compiled_module:
     for path in folder.rglob("*"):
         path.chmod(path.stat().st_mode | 0o020)
     assert run_with_warnings(compiled_module) == ("True 42 True", "")
+
+
+RETURN_ARRAYS = """
+import numpy as np
+from typing import Any, NamedTuple
+from midiprism.native.types import BOOLEAN, FLOAT64, INT64
+from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point
+
+class Answer(NamedTuple):
+    count: Any
+    half: Any
+    doubled: Any
+    rows: Any
+
+ROW = np.dtype([("number", np.int64), ("weight", np.float64)])
+
+@borrowing_helper
+def twice(number):
+    return 2 * number
+
+@entry_point((array_of(np.uint8, readonly=True), INT64, BOOLEAN, FLOAT64), Answer._make)
+def answer(data, count, wanted, number):
+    doubled = np.empty(count, np.int64)
+    for index in range(count):
+        doubled[index] = twice(data[index])
+    rows = None
+    if wanted:
+        rows = np.zeros(2, ROW)
+        rows[1].number = count
+    return Answer(count, number / 2, doubled, rows)
+
+@entry_point((array_of(np.int64), INT64))
+def fill(numbers, at):
+    numbers[at] = 7
+"""
+
+
+@pytest.fixture(scope="module")
+def returning_module(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the folder of a module whose entry point returns arrays, and its cache."""
+    folder = tmp_path_factory.mktemp("returning")
+    (folder / "kernels").mkdir()
+    (folder / "kernels" / "arrays.py").write_text(RETURN_ARRAYS)
+    return folder / "kernels", folder / "cache"
+
+
+def run_returning(returning_module: tuple[Path, Path], code: str) -> str:
+    folder, cache = returning_module
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); from arrays import *\n{code}"
+    return run_python(program, NUMBA_CACHE_DIR=str(cache))
+
+
+def test_numbers_and_arrays_come_back(returning_module: tuple[Path, Path]) -> None:
+    code = "a = answer(b'abc', 3, True, 5.0); print(a.count, a.half, a.doubled.tolist(), a.rows.tolist())"
+    assert run_returning(returning_module, code) == "3 2.5 [194, 196, 198] [(0, 0.0), (3, 0.0)]"
+
+
+def test_none_and_an_empty_array_come_back(returning_module: tuple[Path, Path]) -> None:
+    code = "a = answer(b'', 0, False, 5.0); print(a.doubled.tolist(), a.doubled.dtype, a.rows)"
+    assert run_returning(returning_module, code) == "[] int64 None"
+
+
+def test_arrays_larger_than_the_scratch_memory_come_back(returning_module: tuple[Path, Path]) -> None:
+    code = "a = answer(bytes([3]) * 200_000, 200_000, True, 1.0); print(a.doubled.sum(), len(a.rows))"
+    assert run_returning(returning_module, code) == "1200000 2"
+
+
+def test_results_of_a_call_stay_when_others_follow(returning_module: tuple[Path, Path]) -> None:
+    code = "a = answer(b'ab', 2, True, 1.0); answer(b'cd', 2, True, 1.0); print(a.doubled.tolist())"
+    assert run_returning(returning_module, code) == "[194, 196]"
+
+
+def test_an_array_is_filled_in_place(returning_module: tuple[Path, Path]) -> None:
+    assert (
+        run_returning(returning_module, "n = np.zeros(3, np.int64); fill(n, 2); print(n.tolist())")
+        == "[0, 0, 7]"
+    )
+
+
+def test_an_index_outside_of_an_array_is_an_exception(returning_module: tuple[Path, Path]) -> None:
+    code = """
+try:
+    fill(np.zeros(3, np.int64), 3)
+except IndexError as error:
+    print(error)
+"""
+    assert run_returning(returning_module, code) == "index is out of bounds"
+
+
+def test_machine_code_is_loaded_without_the_compiler(compiled_module: CompiledKernel) -> None:
+    code = f"{compiled_module.code}\nprint('numba' in sys.modules)"
+    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split() == [
+        "True",
+        "42",
+        "True",
+        "False",
+    ]
