@@ -30,6 +30,8 @@ _BASELINES = {"x86_64": "x86-64-v2"}
 
 _OPTIMIZATION_LEVEL = 2
 
+_SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_any, llvm.Linkage.linkonce_odr)
+
 _SCALARS = {INT64: types.int64, BOOLEAN: types.boolean, FLOAT64: types.float64}
 
 _C_LIBRARY = frozenset(
@@ -106,8 +108,9 @@ def link_libraries(library: Any) -> Any:
         seen.add(id(other))
         part = other._final_module.clone()
         for item in part.functions:
-            if not item.is_declaration and item.linkage == llvm.Linkage.external:
-                item.linkage = "linkonce_odr"
+            # Others may be left out if what needs them is linked later.
+            if not item.is_declaration and item.linkage in _SHARED:
+                item.linkage = "weak_odr"
         module.link_in(part)
         waiting += other._linking_libraries
     return module
