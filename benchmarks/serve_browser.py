@@ -20,7 +20,7 @@ import midiprism.web
 from common import machine_description
 from support.browser import open_browser
 from support.midi_writer import note, song, track, track_name
-from support.pages import serve
+from support.pages import MODULES, serve
 from support.web_client import split, write_samples
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ ROLL_NOTES = 5_000
 ROLL_NAME = "Five thousand"
 PREFETCH_MS = 700
 _QUERY = "/?q=-family:Text%20first_note_seconds:0..600%20notes:8.."
+
+WAIT_FOR_ROWS = """
+new MutationObserver((_, observer) => {
+  if (!document.querySelector(".row-name")?.textContent) return;
+  window.rowsAt = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true, characterData: true });
+"""
+"""Notes when the first rows of the search page have their names."""
 
 LISTEN = """
 const connect = AudioNode.prototype.connect;
@@ -89,6 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--soundfont", help="sound bank to measure with")
     parser.add_argument("--songs", type=int, default=60, help="default: 60")
+    parser.add_argument("--loads", type=int, default=15, help="times to load the first page, default: 15")
     parser.add_argument("--plays", type=int, default=40, help="tracks to play, default: 40")
     parser.add_argument("--scroll", type=float, default=5, help="seconds of scrolling, default: 5")
     options = parser.parse_args()
@@ -98,7 +108,7 @@ def main() -> None:
         result = split(_write_songs(work / "songs", options.songs), work / "result")
         bank = ["--soundfont", options.soundfont] if options.soundfont else []
         with serve(result, work, *bank) as address:
-            _measure_weight(browser, address)
+            _measure_weight(browser, address, options.loads)
             _measure_frames(browser, address, options.scroll)
             _measure_sound(browser, address, "built-in synthesizer", "builtin", options.plays, _click_play)
             if bank:
@@ -119,7 +129,7 @@ def _write_songs(folder: Path, count: int) -> Path:
     return folder
 
 
-def _measure_weight(browser: "Browser", address: str) -> None:
+def _measure_weight(browser: "Browser", address: str, rounds: int) -> None:
     with browser.new_context(base_url=address) as context:
         page = context.new_page()
         sizes: dict[str, int] = {}
@@ -140,8 +150,19 @@ def _measure_weight(browser: "Browser", address: str) -> None:
             f"first page: {len(own)} requests, {sum(own.values()) / 1e3:.0f} kB gzipped, "
             f"{data / 1e3:.0f} kB of it data; synthesizer for sound banks: {synthesizer / 1e3:.0f} kB"
         )
-        timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
-        print(f"  loaded after {timing['loadEventEnd']:.0f} ms")
+    loads, rows = zip(*(_open_first_page(browser, address) for _ in range(rounds)), strict=True)
+    print(f"  loaded after {_summary(loads)}; rows after {_summary(rows)}, with nothing kept before")
+
+
+def _open_first_page(browser: "Browser", address: str) -> tuple[float, float]:
+    """Return the milliseconds until the first page is loaded, and until its rows are there."""
+    with browser.new_context(base_url=address) as context:
+        page = context.new_page()
+        page.add_init_script(WAIT_FOR_ROWS)
+        page.goto("/")
+        page.wait_for_function("() => window.rowsAt")
+        loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+        return float(loaded), float(page.evaluate("rowsAt"))
 
 
 def _measure_frames(browser: "Browser", address: str, seconds: float) -> None:
@@ -170,7 +191,7 @@ def _measure_sound(
         page.goto(_QUERY)
         page.locator(".row-name").first.wait_for()
         times = [_first_sound(page, index, play) for index in range(plays)]
-        engine = page.evaluate("import('/static/js/player/player.js').then((it) => it.player.engineName)")
+        engine = page.evaluate(f"{MODULES}.then((it) => it['player/player.js'].player.engineName)")
     print(f"{label} ({engine}): first sound after {_summary(times)}; the very first after {times[0]:.0f} ms")
 
 
@@ -178,7 +199,7 @@ def _first_sound(page: "Page", index: int, play: Callable[["Page", int], None]) 
     play(page, index)
     page.wait_for_function("() => window.heard > 0", timeout=20_000)
     seconds = float(page.evaluate("heard - asked"))
-    page.evaluate("import('/static/js/player/player.js').then((it) => it.player.pause())")
+    page.evaluate(f"{MODULES}.then((it) => it['player/player.js'].player.pause())")
     page.wait_for_timeout(450)  # what was sent ahead has passed
     return seconds
 

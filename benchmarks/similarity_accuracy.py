@@ -2,22 +2,25 @@
 
     python benchmarks/similarity_accuracy.py pop909.zip [--others 100000] [--cuts 1000] [--plot roc.svg]
 
-Precision and recall count pairs of tracks that are in one group. The truth is the folder of a song, with the
-corrections below. Transformed tracks are grouped together with all of POP909 and with tracks of sample songs.
+Precision and recall count pairs of tracks that are in one group, and pairs of songs. The truth is the folder
+of a song, with the corrections below. Transformed tracks are grouped together with all of POP909 and with
+tracks of sample songs.
 """
 
 import argparse
+import os
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from zipfile import ZipFile
 
 import numpy as np
 
-from midiprism import split
+from midiprism import open_result, split, split_library
 from midiprism.errors import MidiprismError
 from midiprism.sample import generate_songs
 from midiprism.similarity.collection import Collection
@@ -119,6 +122,24 @@ def measure_versions(tracks: Sequence[PopTrack], prints: Collection) -> dict[str
             curves[role].append((threshold, *point))
             print(f"{role:<10} {threshold:9.2f}  {point[0]:9.4f}  {point[1]:6.4f}", flush=True)
     return curves
+
+
+def measure_songs(archive: Path) -> None:
+    """Print how well the groups of songs, in the catalog of a result, are the versions of songs."""
+    with TemporaryDirectory() as folder:
+        split_library(archive, Path(folder, "result"))
+        result = open_result(Path(folder, "result"))
+        result.find_groups()
+        truth, groups = [], []
+        for song in result.songs():
+            found = re.search(r"/(\d{3})(-v\d+)?\.mid$", os.fsdecode(song.path or b""))
+            if found is not None:
+                truth.append(SAME_SONGS.get(int(found[1]), int(found[1])))
+                groups.append(song.similar_song_group or -song.id)
+    precision, recall = precision_recall(groups, truth)
+    print(
+        f"{len(truth):,} songs in {len({*groups}):,} groups: precision {precision:.4f}, recall {recall:.4f}"
+    )
 
 
 def read_notes(data: bytes) -> tuple[Notes, int]:
@@ -353,6 +374,7 @@ def main() -> None:
     curves = measure_versions(tracks, Collection(segments))
     if options.plot:
         plot(curves, options.plot)
+    measure_songs(options.archive)
     if options.cuts:
         measure_cuts(tracks, segments, options.cuts)
     measure_changes(tracks, [lines], options.others, options.every)

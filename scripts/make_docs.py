@@ -212,14 +212,15 @@ def _description(text: str) -> str:
 
 def _python_api() -> str:
     """Return the functions and methods for whole collections with their docstrings."""
-    paths = (SOURCE / "api.py", SOURCE / "api_similarity.py", SOURCE / "catalog" / "song_row.py")
+    names = ("api.py", "api_export.py", "api_similarity.py", "catalog/song_row.py")
+    paths = [SOURCE / name for name in names]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     lines: list[str] = []
     for node in nodes:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             lines += _function_part(node, f"midiprism.{node.name}")
         elif isinstance(node, ast.ClassDef):
-            name = node.name.removesuffix("SimilarityMethods") or "Result"
+            name = "Result" if node.name.endswith("Methods") else node.name
             if name == node.name:
                 lines += [f"### midiprism.{name}", "", *_docstring_part(node), ""]
             for method in node.body:

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("midiprism",),
     ("api",),
-    ("api_similarity",),
+    ("api_export", "api_similarity"),
     ("api_values",),
     ("web",),
     ("advise",),

@@ -206,6 +206,7 @@ def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     options = ("--others", "30", "--cuts", "5", "--every", "2")
     output = benchmark_output("similarity_accuracy", str(archive), *options)
     assert "MELODY          0.15     1.0000  1.0000" in output
+    assert "12 songs in 6 groups: precision 1.0000, recall 1.0000" in output
     assert "its track among the first 10: 1.0000" in output
     assert "transposed     recall 1.0000 of 6" in output
 

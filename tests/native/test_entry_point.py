@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.native.code_file import source_digest
+from midiprism.native.code_file import decode, encode, source_digest
 from midiprism.sample import songs
 from midiprism.smf.kernel import jit
 from support.compiled_process import run_python
@@ -302,3 +302,11 @@ def test_machine_code_is_loaded_without_the_compiler(compiled_module: CompiledKe
         "True",
         "False",
     ]
+
+
+def test_code_for_other_processors_is_compiled_again(compiled_module: CompiledKernel) -> None:
+    (path,) = compiled_module.cache.rglob("*.code")
+    code = decode(path.read_bytes())
+    path.write_bytes(encode(code._replace(features=("no such feature",))))
+    assert run_python(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split()[1] == "42"
+    assert decode(path.read_bytes()) == code

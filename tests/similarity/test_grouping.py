@@ -9,7 +9,7 @@ import pytest
 
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprints import Fingerprinter
-from midiprism.similarity.grouping import Comparer, connect, group_tracks
+from midiprism.similarity.grouping import LEADER_SHARE, VERY_SIMILAR, Comparer, connect, group_tracks
 from midiprism.similarity.groups import MAX_SONGS, group_songs
 from midiprism.similarity.segment import NewTracks, Segment, build_segment
 from support.melodies import TRANSFORMATIONS, Melody, Note, make_melody, ornamented, split_melody
@@ -52,14 +52,30 @@ def test_a_higher_threshold_connects_less() -> None:
     assert groups_of(prints, 0.95) == [0, 1, 0]
 
 
+def one_after_the_other(first: Melody, second: Melody) -> Melody:
+    end = first[-1].onset + first[-1].length
+    return [*first, *(it._replace(onset=it.onset + end) for it in second)]
+
+
 def test_a_long_chain_is_not_one_group() -> None:
     parts = [make_melody(seed, notes=60) for seed in range(11)]
-    chain = []
-    for first, second in pairwise(parts):
-        end = first[-1].onset + first[-1].length
-        chain.append([*first, *(it._replace(onset=it.onset + end) for it in second)])
+    chain = [one_after_the_other(*pair) for pair in pairwise(parts)]
     groups = groups_of(collection_of(chain))
     assert 3 <= len(set(groups)) < len(chain)
+
+
+def test_a_track_joins_the_group_of_a_very_similar_one_if_it_is_half_as_similar_to_the_first() -> None:
+    start, middle, end = (make_melody(seed, notes=60) for seed in (1, 2, 3))
+    first, second = one_after_the_other(start, middle), one_after_the_other(middle, end)
+    tail = [it._replace(onset=it.onset - middle[40].onset) for it in middle[40:]]
+    part = one_after_the_other(tail, end)
+    prints = collection_of([first, second, part])
+    scores = Comparer(prints.take_lines).compare(np.array([0, 1]), np.array([2, 2])).scores
+    assert LEADER_SHARE * THRESHOLD <= scores[0] < THRESHOLD
+    assert scores[1] >= VERY_SIMILAR
+    roots = np.array([0, 0, 2])
+    group_tracks(prints, roots, first_new=2)
+    assert roots.tolist() == [0, 0, 0]
 
 
 def test_few_phrases_in_common_link_only_what_is_nearly_equal() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.api import open_result
 from midiprism.catalog.reader import open_reader
 from midiprism.errors import InUseError, NotGroupedError
 from midiprism.results.identity import StoreKind
@@ -153,6 +154,17 @@ def test_one_track_of_each_group_is_kept(tmp_path: Path) -> None:
         kept = [row.song_name for row in one_per_group(search, str(out), Query(), None)]
         assert kept == ["alone", "copy", "first", "second"]
         assert len([*one_per_group(search, str(out), Query(), 2)]) == 2
+
+
+def test_a_data_set_has_one_track_of_each_group(tmp_path: Path) -> None:
+    out = split_melodies(tmp_path, LIBRARY)
+    result = open_result(out)
+    with pytest.raises(NotGroupedError):
+        result.export_data_set(tmp_path / "early", one_per_group=True)
+    group(out)
+    assert result.export_data_set(tmp_path / "all").tracks == 5
+    done = result.export_data_set(tmp_path / "one of each", one_per_group=True)
+    assert (done.tracks, done.links) == (4, 4)
 
 
 def test_similar_songs_are_in_one_fold(tmp_path: Path) -> None:

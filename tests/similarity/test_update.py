@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from midiprism.catalog.reader import open_reader
 from midiprism.errors import StoreError
@@ -11,14 +12,14 @@ from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.upkeep import update_after_run
 from midiprism.similarity import update as update_module
-from midiprism.similarity.fingerprints import Lines
+from midiprism.similarity.fingerprints import Fingerprinter, Lines, take_lines
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.generation import Generation, NamedSegment, read_generation, remove_fingerprints
 from midiprism.similarity.segment import NewTracks, Segment, build_segment
 from midiprism.similarity.update import without_removed
-from support.melodies import make_melody
+from support.melodies import make_melody, transposed
 from support.removals import forget
-from support.similar_results import address_of, split_melodies, track_ids, update
+from support.similar_results import address_of, group, split_melodies, track_groups, track_ids, update
 
 STORES: tuple[StoreKind, ...] = ("files", "parquet")
 
@@ -115,6 +116,49 @@ def test_a_lost_track_has_no_fingerprint(tmp_path: Path) -> None:
     next(iter(sorted(out.rglob("tracks/**/*.mid")))).unlink()
     found = update(out)
     assert (found.added, found.lost, found.whole) == (1, 1, True)
+
+
+@pytest.mark.parametrize("lost", [(1,), (2, 4), (3, 5), (1, 2, 3, 4, 5)], ids=str)
+def test_lost_tracks_that_are_back_get_their_fingerprints(tmp_path: Path, lost: tuple[int, ...]) -> None:
+    """Where they belong, and so that groups compare them, too."""
+    melodies = {f"{number}": [transposed(make_melody(1), number)] for number in range(1, 6)}
+    out = split_melodies(tmp_path, melodies)
+    with open_reader(address_of(out)) as reader:
+        digests = dict(reader.fetch("SELECT id, digest FROM {tracks}"))
+    paths = {blake3(path.read_bytes()).digest(): path for path in (out / "tracks").rglob("*.mid")}
+    missing = {paths[digests[track_id]]: paths[digests[track_id]].read_bytes() for track_id in lost}
+    for path in missing:
+        path.unlink()
+    counts = group(out)
+    assert (counts.tracks_added, counts.tracks_lost) == (5 - len(lost), len(lost))
+    assert read_generation(similarity_folder(str(out))).lost == [*lost]
+    assert update(out).lost == len(lost)
+    assert update(out, retry=False).lost == 0
+    for path, data in missing.items():
+        path.write_bytes(data)
+    assert update(out, stop=lambda: True).generation.lost == [*lost]
+    found = update(out)
+    assert (found.added, found.lost) == (len(lost), 0)
+    assert track_ids(found.generation) == [1, 2, 3, 4, 5]
+    assert read_generation(similarity_folder(str(out))).lost == []
+    for segment in found.generation:
+        for row, track_id in enumerate(segment.ids.tolist()):
+            line = Fingerprinter().lines([paths[digests[track_id]].read_bytes()], [False])
+            assert take_lines(segment.lines, np.array([row])).pitches.tolist() == line.pitches.tolist()
+    group(out)
+    assert track_groups(out) == [["1", "2", "3", "4", "5"]]
+
+
+def test_what_was_made_before_an_update_was_stopped_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_module, "TRACKS_PER_TASK", 1)
+    out = split_melodies(tmp_path, {f"{number}": [make_melody(number)] for number in range(12)})
+    calls = iter((False, True))
+    found = update(out, stop=lambda: next(calls))
+    assert (found.added, found.whole) == (4, False)
+    assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2, 3, 4]
+    assert update(out).added == 8
 
 
 def test_another_process_that_updates_is_left_alone(tmp_path: Path) -> None:

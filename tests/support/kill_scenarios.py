@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from midiprism.catalog import VerifyScope
+from midiprism.integrity.verify import verify_result
 from midiprism.results.identity import StoreKind
 from midiprism.results.result_dir import locate_result
 from midiprism.sources import SongRef, open_folders
@@ -129,6 +131,41 @@ def export(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     shutil.rmtree(parent)
 
 
+def group(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
+    """Make the fingerprints of a new result, and group what is similar: no group is ever half recorded."""
+    lab.use_catalog(catalog)
+    out = lab.new_folder()
+    result = CheckedResult(out, out)
+    lab.killer.run(f"split {name}", lab.split_command(out, store))
+    command = ["duplicates", str(out), "--similar", "--json", *database_options(out)]
+    for _ in lab.kills():
+        recorded = _recorded_groups(out)
+        if recorded:
+            break
+        lab.killer.run_and_kill(name, command)
+        check_rows(result)
+    lab.killer.run(name, command)
+    wanted, recorded = _recorded_groups(out), recorded or _recorded_groups(out)
+    if not wanted or recorded != wanted:
+        raise CheckError(f"{out}: a killed grouping left {len(recorded)} of {len(wanted)} rows")
+    if not verify_result(str(out), VerifyScope(), database=catalog_access.postgres_address(out)).ok:
+        raise CheckError(f"{out}: damaged after it was grouped")
+    lab.killer.run(f"{name}, anew", [*command, "--threshold", "0.5"])
+    lab.killer.run(f"{name}, anew", [*command, "--threshold", "0.15"])
+    if _recorded_groups(out) != wanted:
+        raise CheckError(f"{out}: the groups differ from those that are made at once")
+    shutil.rmtree(out)
+
+
+def _recorded_groups(out: Path) -> list[Any]:
+    """Return the groups of tracks and songs, and that they are complete: rows of one transaction."""
+    statements = (
+        "SELECT id, similar_track_group FROM tracks WHERE similar_track_group IS NOT NULL ORDER BY id",
+        "SELECT id, similar_song_group FROM songs WHERE similar_song_group IS NOT NULL ORDER BY id",
+    )
+    return [tuple(row) for statement in statements for row in catalog_access.query(out, statement)]
+
+
 def adopt(lab: KillLab, name: str) -> None:
     """Adopt the library of another program, and audit it, also killed."""
     assert lab.server is not None
@@ -204,7 +241,7 @@ STORES: tuple[StoreKind, ...] = ("files", "parquet")
 Scenario = Callable[[KillLab, str], None]
 SCENARIOS: Mapping[str, Scenario] = {
     f"{operation.__name__} {store} {catalog}": partial(operation, store, catalog)
-    for operation in (split, relocate, repair, export, prune, forget)
+    for operation in (split, relocate, repair, export, prune, forget, group)
     for store in STORES
     for catalog in ("sqlite", "postgres")
 } | {"adopt files postgres": adopt}

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
 
+MODULES = "import(document.querySelector('script[type=module]').src).then((it) => it.modules)"
+"""Returns the modules of a page that is open, by their paths, in its own state."""
+
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 

@@ -59,7 +59,7 @@ _COMMANDS = {
     ),
     "features": (
         "features",
-        "Compute the facts of tracks and songs that have none: key, tempo, meter, role and others.",
+        "Compute what tracks and songs lack: facts such as key, tempo and role, and fingerprints.",
     ),
     "similar": (
         "similar",

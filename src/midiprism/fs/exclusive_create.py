@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 from midiprism.fs.open_flags import CREATE_FLAGS, READ_FLAGS
 
+_READ_BYTES = 1 << 20
+
 
 def create_file(
     path: str,
@@ -83,8 +85,19 @@ def read_regular_file(path: str) -> bytes | None:
         if stat.S_ISREG(os.lstat(path).st_mode):
             raise
         return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        return _read_all(descriptor, status.st_size) if stat.S_ISREG(status.st_mode) else None
+    finally:
         os.close(descriptor)
-        return None
-    with open(descriptor, "rb") as file:
-        return file.read()
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Return the bytes of a file, by one call if there are as many as expected."""
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while part := os.read(descriptor, _READ_BYTES):
+        parts.append(part)
+    return b"".join(parts)

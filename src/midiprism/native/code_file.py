@@ -21,12 +21,14 @@ VERSION = 1
 class NativeCode(NamedTuple):
     """The machine code of a function.
 
-    ``results`` are the values that it returns: None for nothing, one for a plain value.
+    ``results`` are the values that it returns: none for nothing, one for a plain value. ``features`` are what
+    a processor must have beyond those of all of its architecture, by the names that LLVM has for them.
     """
 
     name: str
     results: tuple[ResultField, ...]
     is_tuple: bool
+    features: tuple[str, ...]
     object_code: bytes
 
 
@@ -43,6 +45,7 @@ def encode(code: NativeCode) -> bytes:
         "name": code.name,
         "results": [list(field) for field in code.results],
         "is_tuple": code.is_tuple,
+        "features": list(code.features),
         "sha256": hashlib.sha256(code.object_code).hexdigest(),
     }
     return json.dumps(head).encode() + b"\n" + code.object_code
@@ -60,7 +63,7 @@ def decode(content: bytes) -> NativeCode:
         if head["version"] != VERSION or head["sha256"] != hashlib.sha256(object_code).hexdigest():
             raise ValueError("the file is damaged or of another version")
         results = tuple(ResultField(kind, _tuples(dtype)) for kind, dtype in head["results"])
-        return NativeCode(head["name"], results, head["is_tuple"], object_code)
+        return NativeCode(head["name"], results, head["is_tuple"], tuple(head["features"]), object_code)
     except (KeyError, TypeError) as error:
         raise ValueError("the file is damaged") from error
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from midiprism.errors import KernelCacheWarning
 from midiprism.native.code_file import NativeCode, decode, encode, file_name, source_digest
-from midiprism.native.loader import load
+from midiprism.native.loader import UnfitCodeError, load
 from midiprism.native.private_cache import make_private_folder, why_unsafe
 from midiprism.native.types import ArgumentType
 
@@ -120,8 +120,7 @@ class EntryPoint:
         """Load the compiled form, or compile it (seconds); returns the callable."""
         with self._lock:
             if self._compiled is None:
-                code = _read(self._shipped_file) or self._read_or_compile()
-                self._compiled = load(code, self.signature, self._make_result)
+                self._compiled = self._load_or_compile()
             return self._compiled
 
     def compile_into(self, folder: Path) -> None:
@@ -130,22 +129,25 @@ class EntryPoint:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(self._compile_code(self)))
 
-    def _read_or_compile(self) -> NativeCode:
+    def _load_or_compile(self) -> Callable[..., Any]:
+        kept = self._load(self._shipped_file)
+        if kept is not None:
+            return kept
         if not self._may_keep():
-            return self._compile_code(self)
+            return load(self._compile_code(self), self.signature, self._make_result)
         path = self._cached_file
-        code = _read(path)
-        if code is None:
-            code = self._compile_code(self)
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            unfinished.write_bytes(encode(code))
-            unfinished.replace(path)
-        return code
+        kept = self._load(path)
+        if kept is not None:
+            return kept
+        code = self._compile_code(self)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(encode(code))
+        unfinished.replace(path)
+        return load(code, self.signature, self._make_result)
 
-
-def _read(path: Path) -> NativeCode | None:
-    """Return the code in a file; None where there is none that can be used."""
-    try:
-        return decode(path.read_bytes())
-    except (OSError, ValueError):
-        return None
+    def _load(self, path: Path) -> Callable[..., Any] | None:
+        """Return the function in a file; None where there is none that can be used."""
+        try:
+            return load(decode(path.read_bytes()), self.signature, self._make_result)
+        except (OSError, ValueError, UnfitCodeError):
+            return None

@@ -31,6 +31,10 @@ _spare: list[Any] = []
 """Scratch memory that no call uses."""
 
 
+class UnfitCodeError(Exception):
+    """Machine code is for other processors."""
+
+
 def load(code: NativeCode, arguments: Sequence[ArgumentType], make_result: Any) -> Callable[..., Any]:
     """Return a Python function that calls the code.
 
@@ -38,10 +42,16 @@ def load(code: NativeCode, arguments: Sequence[ArgumentType], make_result: Any) 
         code: the machine code.
         arguments: the types of its arguments.
         make_result: called with the list of results of a function that returns a tuple.
+
+    Raises:
+        UnfitCodeError: the code is for newer processors than this one.
     """
     import llvmlite.binding as llvm
 
     with _lock:
+        has = llvm.get_host_cpu_features() if code.features else {}
+        if not all(map(has.get, code.features)):
+            raise UnfitCodeError
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         for name, function in ((ALLOCATE, "PyMem_RawMalloc"), (FREE, "PyMem_RawFree")):

@@ -27,7 +27,7 @@ def with_like_tracks(query: Query, out: str, reader: CatalogReader) -> Query:
         open_finder,
     )
 
-    finder = open_finder(out, reader)
+    finder = open_finder(out, reader, retry=False)
 
     def find(digits: str) -> LikeTracks:
         tracks = finder.find_with_itself(digits, LIKE_LIMIT, MIN_LIKE_SCORE)

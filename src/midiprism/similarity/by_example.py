@@ -175,6 +175,7 @@ def open_finder(
     out: str,
     reader: CatalogReader,
     *,
+    retry: bool = True,
     stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[FingerprintProgress], None] = lambda _: None,
 ) -> Finder:
@@ -183,6 +184,7 @@ def open_finder(
     Args:
         out: folder of the result.
         reader: of its catalog.
+        retry: try those tracks again that could not be read before.
         stop: once true, fingerprints are not completed.
         on_progress: called while fingerprints are made.
 
@@ -190,7 +192,8 @@ def open_finder(
         StoreError: fingerprints cannot be written.
         CatalogError: the catalog cannot be read.
     """
-    return Finder(reader, update_fingerprints(out, reader, stop=stop, on_progress=on_progress).generation)
+    updated = update_fingerprints(out, reader, retry=retry, stop=stop, on_progress=on_progress)
+    return Finder(reader, updated.generation)
 
 
 def file_examples(path: str) -> list[Example]:

@@ -33,7 +33,6 @@ _MAX_POSTINGS = 400_000
 
 
 class _Candidate(NamedTuple):
-    weight: float
     segment: Segment
     row: int
 
@@ -65,7 +64,7 @@ def find_similar(
         chosen = _all_tracks(segments, int(example.drums[0]))
     else:
         chosen = iter([_candidates(segments, example)])
-    found = [match for candidates in chosen for match in _aligned(candidates, example, rule, timed=timed)]
+    found = [it for candidates in chosen for it in _aligned(candidates, example, limit, rule, timed=timed)]
     found = [match for match in found if match.score >= max(min_score, 1e-9)]
     found.sort(key=lambda match: match.rank)
     return found[:limit]
@@ -78,43 +77,46 @@ def _first_groups(line: Lines, limit: int) -> Lines:
 
 def _candidates(segments: Sequence[Segment], example: Lines) -> list[_Candidate]:
     phrases = np.sort(Fingerprinter().phrases(example).phrases)
-    lists = [segment.tracks_with(phrases) for segment in segments]
-    counts = np.array([[len(rows) for rows in of_segment] for of_segment in lists], np.int64).reshape(
-        len(segments), len(phrases)
-    )
-    totals = counts.sum(axis=0)
+    if not segments:
+        return []
+    postings = [segment.postings(phrases) for segment in segments]
+    totals: Any = np.sum([counts for _, counts in postings], axis=0, dtype=np.int64)
     order = np.argsort(totals, kind="stable")
     wanted = order[np.cumsum(totals[order]) - totals[order] < _MAX_POSTINGS]
-    tracks = sum(map(len, segments))
-    weights = np.log((tracks + 1) / (totals + 0.5))
-    found: list[_Candidate] = []
-    for segment, rows_of in zip(segments, lists, strict=True):
-        found += _best_of(segment, [(rows_of[phrase], weights[phrase]) for phrase in wanted.tolist()])
-    found.sort(key=lambda candidate: -candidate.weight)
-    return found[:_MAX_CANDIDATES]
+    weights = np.log((sum(map(len, segments)) + 1) / (totals + 0.5))[wanted]
+    found = [
+        _best_of(segment, firsts[wanted], counts[wanted], weights)
+        for segment, (firsts, counts) in zip(segments, postings, strict=True)
+    ]
+    sums = np.concatenate([of_segment for _, of_segment in found])
+    best = np.argsort(-sums, kind="stable")[:_MAX_CANDIDATES]
+    rows = np.concatenate([of_segment for of_segment, _ in found])[best]
+    places = np.repeat(np.arange(len(segments)), [len(of_segment) for of_segment, _ in found])[best]
+    return [
+        _Candidate(segments[place], row) for place, row in zip(places.tolist(), rows.tolist(), strict=True)
+    ]
 
 
-def _best_of(segment: Segment, weighted_rows: Sequence[tuple[Any, float]]) -> Iterator[_Candidate]:
-    """Return the tracks of a segment with the greatest sums of weights."""
-    if not any(len(rows) for rows, _ in weighted_rows):
-        return
-    rows = np.concatenate([rows for rows, _ in weighted_rows])
-    weights = np.repeat([weight for _, weight in weighted_rows], [len(rows) for rows, _ in weighted_rows])
-    sums = np.bincount(rows, weights, minlength=len(segment))
-    most = min(_MAX_CANDIDATES, int(np.count_nonzero(sums)))
-    for row in np.argpartition(-sums, most - 1)[:most].tolist():
-        yield _Candidate(float(sums[row]), segment, row)
+def _best_of(segment: Segment, firsts: Any, counts: Any, weights: Any) -> tuple[Any, Any]:
+    """Return the rows of the tracks of a segment with the greatest sums of weights, and these sums."""
+    rows = segment.posted_rows(firsts, counts)
+    sums = np.bincount(rows, np.repeat(weights, counts), minlength=len(segment))
+    found = np.flatnonzero(sums > 0)
+    if len(found) > _MAX_CANDIDATES:
+        found = np.sort(found[np.argpartition(-sums[found], _MAX_CANDIDATES)[:_MAX_CANDIDATES]])
+    return found, sums[found]
 
 
 def _all_tracks(segments: Sequence[Segment], drums: int) -> Iterator[list[_Candidate]]:
     for segment in segments:
         rows = np.flatnonzero(segment.lines.drums == drums).tolist()
-        yield [_Candidate(0.0, segment, row) for row in rows]
+        yield [_Candidate(segment, row) for row in rows]
 
 
 def _aligned(
-    candidates: Sequence[_Candidate], example: Lines, rule: Rule, *, timed: bool
+    candidates: Sequence[_Candidate], example: Lines, limit: int, rule: Rule, *, timed: bool
 ) -> Iterator[FoundTrack]:
+    """Yield the best ``limit`` matches of an example, and those with the same score as the last of them."""
     lines = [_line_of(candidate) for candidate in candidates]
     if rule != "rhythm":
         cells = np.cumsum([len(gaps) * len(example.gaps) for gaps, _ in lines])
@@ -130,9 +132,11 @@ def _aligned(
     )
     own = _best_score(len(example.gaps), rule, timed=timed)
     onsets = _onsets(gaps, starts)
-    for index, match in enumerate(matches[1:], 1):
-        if match["score"] > 0:
-            yield _found(candidates[index - 1], match, starts[index], onsets, pitches, own, timed=timed)
+    scores = matches["score"][1:]
+    least = max(1, np.partition(scores, -limit)[-limit] if limit < len(scores) else 1)
+    for index in np.flatnonzero(scores >= least).tolist():
+        start = int(starts[index + 1])
+        yield _found(candidates[index], matches[index + 1], start, onsets, pitches, own, timed=timed)
 
 
 def _line_of(candidate: _Candidate) -> tuple[Any, Any]:

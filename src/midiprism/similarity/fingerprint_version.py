@@ -1,4 +1,4 @@
 """The version of the fingerprints."""
 
-FINGERPRINT_VERSION = 1
+FINGERPRINT_VERSION = 2
 """Increases whenever the same track may get another fingerprint than before."""

@@ -98,3 +98,16 @@ def join_lines(parts: Sequence[Lines]) -> Lines:
     nothing = Lines(starts, np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(0, np.uint8))
     others = zip(*((part.gaps, part.pitches, part.drums) for part in (nothing, *parts)), strict=True)
     return Lines(starts, *map(np.concatenate, others))
+
+
+def take_lines(lines: Lines, order: Any) -> Lines:
+    """Return some lines, in an order.
+
+    Args:
+        lines: all of them.
+        order: their places; int64.
+    """
+    sizes = np.diff(lines.starts)[order]
+    starts = np.append(np.zeros(1, np.int64), sizes.cumsum())
+    places = np.repeat(lines.starts[order] - starts[:-1], sizes) + np.arange(starts[-1])
+    return Lines(starts, lines.gaps[places], lines.pitches[places], lines.drums[order])

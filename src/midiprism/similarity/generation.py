@@ -23,7 +23,7 @@ from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.segment import Segment
 
-_FILE_VERSION = 1
+_FILE_VERSION = 2
 
 
 class NamedSegment(NamedTuple):
@@ -40,10 +40,12 @@ class Generation:
     Attributes:
         last_id: the highest id of a track that was looked at, whether it could be read or not.
         segments: in the order of their ids.
+        lost: ids of tracks that were looked at, but could not be read; ascending.
     """
 
     last_id: int
     segments: Sequence[NamedSegment]
+    lost: Sequence[int] = ()
 
     def __iter__(self) -> Iterator[Segment]:
         return (one.segment for one in self.segments)
@@ -58,14 +60,15 @@ def read_generation(folder: str) -> Generation:
 
 
 def _read(folder: str) -> Generation:
-    facts = ColumnFile(current_file(folder)).facts
+    file = ColumnFile(current_file(folder))
+    facts = file.facts
     if (facts["file_version"], facts["fingerprint_version"]) != (_FILE_VERSION, FINGERPRINT_VERSION):
         return NOTHING
     segments = [
         NamedSegment(name, Segment(ColumnFile(os.path.join(folder, os.path.basename(name)))))
         for name in facts["segments"]
     ]
-    return Generation(int(facts["last_id"]), segments)
+    return Generation(int(facts["last_id"]), segments, file["lost"][1:].tolist())
 
 
 def write_segment(folder: str, arrays: ArraysInMemory) -> NamedSegment:
@@ -93,8 +96,9 @@ def write_generation(folder: str, generation: Generation) -> None:
         "last_id": generation.last_id,
         "segments": names,
     }
-    # A mapped file has at least one byte of an array on every system.
-    write_columns(current_file(folder), {"nothing": np.zeros(1, np.uint8)}, facts)
+    # A mapped file has at least one byte of an array on every system, so that a number comes first.
+    lost = np.array([0, *generation.lost], np.int64)
+    write_columns(current_file(folder), {"lost": lost}, facts)
     remove_unnamed(folder, names)
 
 

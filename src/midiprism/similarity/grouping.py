@@ -1,10 +1,12 @@
 """Groups tracks that are the same music: candidates by signatures, each link checked.
 
-The first track of a group leads it. Groups are joined only if their first tracks are similar: otherwise a
-long chain of tracks, each like the next one, would connect what is not alike.
+The first track of a group leads it. Groups are joined if their first tracks are similar, or half as similar
+where two others of their tracks are very similar: otherwise a long chain of tracks, each like the next one,
+would connect what is not alike.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
 from typing import Any, NamedTuple
@@ -26,8 +28,17 @@ NEARLY_EQUAL = 0.35
 """Tracks that share fewer phrases may do so by chance, as broken chords, scales and drum fills do. They are
 only linked with at least this score."""
 
+VERY_SIMILAR = 0.4
+"""Tracks with this score, and enough phrases in common, join groups whose first tracks are less similar."""
+
+LEADER_SHARE = 0.5
+"""The share of the threshold that the score of these first tracks has to reach."""
+
 MAX_REFUSALS = 32
 """A track that was refused by so many others is commonplace, and is compared no more; bounds the time."""
+
+_MAX_DIRECT_REFUSALS = 8
+"""The same for a track that was found not to be very similar to others."""
 
 _STEPS = (21, 27)
 """A band has the values of a signature at this distance from each other."""
@@ -40,7 +51,20 @@ _WIDTH = 8
 _ROWS_PER_CALL = 200_000
 _PAIRS_PER_CALL = 2_000
 _AGREEMENT = 0.5
-"""Signatures agree in half as many values as the threshold demands, at least: 64 values are an estimate."""
+_STRONG_AGREEMENT = 0.75
+"""Signatures agree in such a share of the values that a score demands: 64 values are an estimate."""
+
+
+class _Candidates(NamedTuple):
+    """Pairs of tracks, each as one number: that of the smaller row, then that of the other one; ascending.
+
+    Attributes:
+        pairs: those that may be similar.
+        strong: those of them that may be very similar.
+    """
+
+    pairs: Any
+    strong: Any
 
 
 class Comparison(NamedTuple):
@@ -126,8 +150,12 @@ class _Grouping:
         self._threads = threads
         self._comparer = Comparer(prints.take_lines)
         self._rows = np.flatnonzero(prints.sizes >= MIN_PHRASES)
+        self._sizes = prints.sizes
         self._apart: Any = np.empty(0, np.int64)
         self._refusals = np.zeros(len(roots), np.int32)
+        self._direct_refusals = np.zeros(len(roots), np.int32)
+        self._compared: Any = np.empty(0, np.int64)
+        self._far_apart: Any = np.empty(0, np.int64)
 
     def run(self, stop: Callable[[], bool]) -> None:
         bands = [(band, step) for step in _STEPS for band in range(SIGNATURE_VALUES)]
@@ -136,10 +164,11 @@ class _Grouping:
                 if stop():
                     return
                 found = [*pool.map(self._candidates, bands[at : at + self._threads])]
-                self._check(pool, np.unique(np.concatenate(found)))
+                self._check(pool, _sorted_once([it.pairs for it in found]))
+                self._check_strong(pool, _sorted_once([it.strong for it in found]))
 
-    def _candidates(self, band: tuple[int, int]) -> Any:
-        """Return pairs of tracks that are close to each other in a band, each as one number."""
+    def _candidates(self, band: tuple[int, int]) -> _Candidates:
+        """Return pairs of tracks that are close to each other in a band."""
         keys = np.empty(len(self._rows), np.int64)
         band_keys_kernel(self._signatures, self._rows, *band, keys)
         rows = self._rows
@@ -149,48 +178,92 @@ class _Grouping:
         order = np.argsort(keys)
         rows, keys = rows[order], keys[order]
         least = max(2, int(SIGNATURE_VALUES * self._threshold * _AGREEMENT))
-        parts = [np.empty(0, np.int64)]
-        ones, others = (np.empty(_WIDTH * min(len(rows), _ROWS_PER_CALL), np.int64) for _ in range(2))
+        many = int(SIGNATURE_VALUES * VERY_SIMILAR * _STRONG_AGREEMENT)
+        parts, strong = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        room = _WIDTH * min(len(rows), _ROWS_PER_CALL)
+        ones, others, flags = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint8)
         for first in range(0, len(rows), _ROWS_PER_CALL):
             last = min(first + _ROWS_PER_CALL, len(rows))
-            limits = first, last, self._first_new, _WIDTH, least
-            count = neighbors_kernel(self._signatures, rows, keys, self._roots, *limits, ones, others)
-            parts.append(np.unique(ones[:count] << _ROW_SHIFT | others[:count]))
-        return np.concatenate(parts)
+            limits = first, last, self._first_new, _WIDTH, least, many
+            count = neighbors_kernel(self._signatures, rows, keys, self._roots, *limits, ones, others, flags)
+            pairs = ones[:count] << _ROW_SHIFT | others[:count]
+            parts.append(pairs)
+            strong.append(pairs[flags[:count] != 0])
+        return _Candidates(_sorted_once(parts), _sorted_once(strong))
 
     def _check(self, pool: ThreadPoolExecutor, pairs: Any) -> None:
         """Compare the first tracks of the groups of pairs, and join the groups of those that are similar."""
-        while len(pairs := self._new_leaders_of(pairs)):
-            calls = [pairs[at : at + _PAIRS_PER_CALL] for at in range(0, len(pairs), _PAIRS_PER_CALL)]
-            similar = np.concatenate([*pool.map(self._are_similar, calls)])
+        while len(pairs := self._commonplace_left_out(self._leaders_of(pairs, self._apart))):
+            similar = self._are_similar(pool, pairs, self._threshold, NEARLY_EQUAL)
             self._apart = np.union1d(self._apart, pairs[~similar])
             np.add.at(self._refusals, pairs[~similar] & _ROW_MASK, 1)
             pairs = pairs[similar]
             self._join(pairs)
 
-    def _new_leaders_of(self, pairs: Any) -> Any:
+    def _leaders_of(self, pairs: Any, apart: Any) -> Any:
         """Return the pairs of first tracks of the groups of pairs, unless they are known to be apart."""
         ones, others = self._roots[pairs >> _ROW_SHIFT], self._roots[pairs & _ROW_MASK]
         differ = ones != others
         ones, others = ones[differ], others[differ]
-        leaders = np.unique(np.minimum(ones, others) << _ROW_SHIFT | np.maximum(ones, others))
-        leaders = leaders[self._refusals[leaders & _ROW_MASK] < MAX_REFUSALS]
-        return leaders[~_contains(self._apart, leaders)]
+        leaders = _sorted_once([np.minimum(ones, others) << _ROW_SHIFT | np.maximum(ones, others)])
+        return leaders[~_contains(apart, leaders)]
+
+    def _commonplace_left_out(self, leaders: Any) -> Any:
+        return leaders[self._refusals[leaders & _ROW_MASK] < MAX_REFUSALS]
 
     def _join(self, leaders: Any) -> None:
         """Join groups whose first tracks are similar: each with one whose first track keeps its place."""
         ones, others = leaders >> _ROW_SHIFT, leaders & _ROW_MASK
-        joined, places = np.unique(
-            others, return_index=True
-        )  # pairs are sorted: with the smallest first track
+        # Pairs are sorted, so that each is joined with the smallest first track.
+        joined, places = np.unique(others, return_index=True)
         into = ones[places]
         stays = ~_contains(joined, into)
         connect(self._roots, into[stays], joined[stays])
 
-    def _are_similar(self, pairs: Any) -> Any:
-        found = self._comparer.compare(pairs >> _ROW_SHIFT, pairs & _ROW_MASK, self._threshold)
-        scores = found.scores
-        return (scores >= self._threshold) & ((found.shared >= MIN_SHARED) | (scores >= NEARLY_EQUAL))
+    def _check_strong(self, pool: ThreadPoolExecutor, pairs: Any) -> None:
+        """Compare the tracks of pairs, and join the groups of those that are very similar."""
+        least = max(VERY_SIMILAR, self._threshold)
+        pairs = pairs[~(_contains(self._compared, pairs) | _contains(self._apart, pairs))]
+        pairs = pairs[self._may_share_enough(pairs >> _ROW_SHIFT, pairs & _ROW_MASK)]
+        if not len(pairs):
+            return
+        similar = self._are_similar(pool, pairs, least, math.inf)
+        self._compared = np.union1d(self._compared, pairs)
+        ones, others = pairs >> _ROW_SHIFT, pairs & _ROW_MASK
+        for rows in (ones, others):
+            np.add.at(self._direct_refusals, rows[~similar], 1)
+        pairs = pairs[similar]
+        while len(leaders := self._leaders_of(pairs, self._far_apart)):
+            limit = LEADER_SHARE * self._threshold
+            near = self._are_similar(pool, leaders, limit, limit)
+            self._far_apart = np.union1d(self._far_apart, leaders[~near])
+            self._join(leaders[near])
+
+    def _may_share_enough(self, ones: Any, others: Any) -> Any:
+        """Return for each pair whether it is worth comparing: tracks of two groups, neither commonplace."""
+        refused = np.maximum(self._direct_refusals[ones], self._direct_refusals[others])
+        return (
+            (self._roots[ones] != self._roots[others])
+            & (refused < _MAX_DIRECT_REFUSALS)
+            & (np.minimum(self._sizes[ones], self._sizes[others]) >= MIN_SHARED)
+        )
+
+    def _are_similar(self, pool: ThreadPoolExecutor, pairs: Any, least: float, nearly_equal: float) -> Any:
+        """Return for each pair whether its score suffices, and whether enough of its phrases are the same."""
+
+        def check(part: Any) -> Any:
+            found = self._comparer.compare(part >> _ROW_SHIFT, part & _ROW_MASK, least)
+            scores = found.scores
+            return (scores >= least) & ((found.shared >= MIN_SHARED) | (scores >= nearly_equal))
+
+        calls = [pairs[at : at + _PAIRS_PER_CALL] for at in range(0, len(pairs), _PAIRS_PER_CALL)]
+        return np.concatenate([*pool.map(check, calls)])
+
+
+def _sorted_once(parts: Sequence[Any]) -> Any:
+    """Return the numbers of all parts, each once, ascending."""
+    values = np.sort(np.concatenate(parts))
+    return values[np.flatnonzero(np.diff(values, prepend=-1))]
 
 
 def _may_be_among(values: Any, wanted: Any) -> Any:

@@ -36,7 +36,7 @@ from midiprism.similarity.segment import digest_number
 from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
 from midiprism.similarity.update import update_fingerprints
 
-GROUPING_VERSION = 1
+GROUPING_VERSION = 2
 """Increases whenever the same fingerprints may be grouped in another way than before."""
 
 MIN_SONG_PHRASES = 24
@@ -52,12 +52,14 @@ class _State(NamedTuple):
     Attributes:
         last_id: the highest id of a track that was grouped.
         last_digest: the first bytes of its digest, as a number.
+        tracks: with fingerprints; more of them by now, with ids that are not higher, could not be read then.
     """
 
     version: Sequence[int]
     threshold: float
     last_id: int
     last_digest: int
+    tracks: int = 0
 
 
 def update_groups(
@@ -100,10 +102,12 @@ def update_groups(
             counts.whole = work.group(threads, stop)
             of_tracks = work.changed_tracks()
             of_songs = work.changed_songs()
-        if counts.whole and (of_tracks or of_songs or work.state != before):
-            _record(catalog, of_tracks, of_songs, work.state)
-            counts.tracks_changed, counts.songs_changed = len(of_tracks), len(of_songs)
-            _update_tables(out, catalog)
+        if counts.whole:
+            is_changed = bool(of_tracks or of_songs or work.state != before)
+            if is_changed:
+                _record(catalog, of_tracks, of_songs, work.state)
+                counts.tracks_changed, counts.songs_changed = len(of_tracks), len(of_songs)
+            _update_tables(out, catalog, force=is_changed)
         return counts
 
 
@@ -120,13 +124,13 @@ def _record(catalog: Catalog, of_tracks: dict[int, Any], of_songs: dict[int, Any
             record_change(catalog, run_id, utc_now(), of_songs, changed_tracks=of_tracks)
 
 
-def _update_tables(out: str, catalog: Catalog) -> None:
-    """Bring the table of songs up to date, where there is one."""
+def _update_tables(out: str, catalog: Catalog, *, force: bool) -> None:
+    """Bring the table of songs up to date, where there is one, also if a killed process has left that."""
     identity = require_identity(out)
     with closing(open_result_store(out, identity)) as store:
         if store.shards is not None:
             Compactor(catalog, store.shards, None).update_songs_table()
-            update_card(out, identity, catalog, None, force=True)
+            update_card(out, identity, catalog, None, force=force)
 
 
 class _Grouped:
@@ -155,6 +159,7 @@ class _Grouped:
             threshold,
             int(prints.ids[last]) if last >= 0 else 0,
             int(prints.digests[last]) if last >= 0 else 0,
+            len(prints),
         )
         self._continues = before is not None and self._is_continued(before)
         self._first_new = 0
@@ -165,6 +170,8 @@ class _Grouped:
     def _is_continued(self, before: _State) -> bool:
         """Return whether the recorded groups are those that this grouping would make of the same tracks."""
         if (tuple(before.version), before.threshold) != (self.state.version, self._threshold):
+            return False
+        if before.tracks != np.searchsorted(self._prints.ids, before.last_id, "right"):
             return False
         digest = digests_of(self._reader, [before.last_id]).get(before.last_id)
         return digest is not None and digest_number(digest) == before.last_digest

@@ -4,12 +4,13 @@ Segments are sorted by the ids of their tracks, and no two have ids in the same 
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.fs.column_file import ArraysInMemory, Columns
-from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases
+from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases, take_lines
 from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
 
 _DIGEST_BYTES = 8
@@ -29,6 +30,17 @@ class NewTracks(NamedTuple):
     ids: Any
     digests: Any
     lines: Lines
+
+
+def sorted_tracks(parts: Sequence[NewTracks]) -> NewTracks:
+    """Return the tracks of all parts in the order of their ids."""
+    ids, digests = (
+        np.concatenate(columns) for columns in zip(*((it.ids, it.digests) for it in parts), strict=True)
+    )
+    order = np.argsort(ids)
+    return NewTracks(
+        ids[order], digests[order], take_lines(join_lines([part.lines for part in parts]), order)
+    )
 
 
 def digest_number(digest: bytes) -> int:
@@ -59,7 +71,7 @@ class Segment:
         """The first bytes of the digests of its tracks; uint64."""
         return self.columns["digest"]
 
-    @property
+    @cached_property
     def lines(self) -> Lines:
         """The lines of its tracks."""
         return Lines(*(self.columns[name] for name in Lines._fields))
@@ -74,15 +86,23 @@ class Segment:
         """The signatures of its tracks; uint32, shape (tracks, 64)."""
         return self.columns["signatures"].reshape(-1, SIGNATURE_VALUES)
 
-    def tracks_with(self, phrases: Any) -> list[Any]:
-        """Return for each phrase the rows of the tracks that have it, ascending."""
-        known, starts, rows = (self.columns[name] for name in ("phrases", "phrase_starts", "phrase_rows"))
-        places = np.searchsorted(known, phrases).clip(max=max(0, len(known) - 1))
-        found = known[places] == phrases if len(known) else np.zeros(len(phrases), bool)
-        return [
-            rows[starts[place] : starts[place + 1]] if is_there else rows[:0]
-            for place, is_there in zip(places.tolist(), found.tolist(), strict=True)
-        ]
+    def postings(self, phrases: Any) -> tuple[Any, Any]:
+        """Return for each phrase where the rows of the tracks that have it begin, and how many there are.
+
+        Args:
+            phrases: hashes; uint32.
+        """
+        known, starts = self.columns["phrases"], self.columns["phrase_starts"]
+        if not len(known):
+            return np.zeros(len(phrases), np.int64), np.zeros(len(phrases), np.int64)
+        places = np.searchsorted(known, phrases).clip(max=len(known) - 1)
+        firsts = starts[places]
+        return firsts, np.where(known[places] == phrases, starts[places + 1] - firsts, 0)
+
+    def posted_rows(self, firsts: Any, counts: Any) -> Any:
+        """Return the rows of tracks that begin at places, so many of each, one after the other; uint32."""
+        before = np.cumsum(counts) - counts
+        return self.columns["phrase_rows"][np.repeat(firsts - before, counts) + np.arange(counts.sum())]
 
 
 def build_segment(parts: Sequence[NewTracks]) -> ArraysInMemory:

@@ -2,7 +2,7 @@
 
 Tracks never change, and new ones get higher ids. So what is new are the ids above the highest one that was
 looked at. An id can be used again after the tracks with the highest ids were removed; then what was made of
-these, and of all after them, is made anew.
+these, and of all after them, is made anew. Tracks that could not be read are remembered, and tried again.
 """
 
 import os
@@ -22,12 +22,13 @@ from midiprism.catalog.queries.similar_tracks import (
     digests_of,
     highest_track_id,
     tracks_after,
+    tracks_of,
 )
 from midiprism.catalog.reader import CatalogReader
 from midiprism.errors import InUseError, StoreError
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.similarity.fingerprints import Fingerprinter
+from midiprism.similarity.fingerprints import Fingerprinter, take_lines
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.generation import (
     Generation,
@@ -36,7 +37,7 @@ from midiprism.similarity.generation import (
     write_generation,
     write_segment,
 )
-from midiprism.similarity.segment import NewTracks, Segment, build_segment, digest_number
+from midiprism.similarity.segment import NewTracks, Segment, build_segment, digest_number, sorted_tracks
 from midiprism.similarity.types import FingerprintProgress
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.stores import TrackStore
@@ -44,7 +45,7 @@ from midiprism.stores import TrackStore
 MAX_SEGMENT_TRACKS = 100_000
 """Most tracks of a segment, which bounds the memory that making it takes."""
 
-_TRACKS_PER_TASK = 250
+TRACKS_PER_TASK = 250
 _MERGE_FACTOR = 4
 """A segment is merged with the one before it unless that one is so many times larger."""
 
@@ -60,7 +61,7 @@ class Updated(NamedTuple):
     Attributes:
         generation: the segments.
         added: tracks that got fingerprints.
-        lost: tracks that could not be read.
+        lost: tracks that could not be read; they are tried again the next time.
         whole: whether all new tracks were looked at.
     """
 
@@ -75,6 +76,7 @@ def update_fingerprints(
     reader: CatalogReader,
     threads: int | None = None,
     *,
+    retry: bool = True,
     stop: Callable[[], bool] = lambda: False,
     on_progress: ProgressListener = lambda _: None,
 ) -> Updated:
@@ -84,6 +86,7 @@ def update_fingerprints(
         out: folder of the result.
         reader: of its catalog.
         threads: that read and compute; None for one per processor.
+        retry: try those tracks again that could not be read before.
         stop: once true, it ends after the tracks in hand.
         on_progress: called several times a segment.
 
@@ -97,7 +100,7 @@ def update_fingerprints(
     """
     folder = similarity_folder(out)
     current = without_removed(read_generation(folder), reader)
-    if highest_track_id(reader) <= current.last_id:
+    if highest_track_id(reader) <= current.last_id and not (retry and current.lost):
         return Updated(current)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -105,7 +108,7 @@ def update_fingerprints(
             current = without_removed(read_generation(folder), reader)
             with closing(open_result_store(out, require_identity(out))) as store:
                 update = _Update(folder, reader, store, threads or os.cpu_count() or 1, stop, on_progress)
-                return update.run(current)
+                return update.run(current, retry=retry)
     except InUseError:
         return Updated(current, whole=False)
     except OSError as error:
@@ -118,7 +121,8 @@ def without_removed(generation: Generation, reader: CatalogReader) -> Generation
     if last is None:
         return generation
     kept = [one for one in generation.segments if one.segment.ids[-1] <= last]
-    return Generation(int(kept[-1].segment.ids[-1]) if kept else 0, kept)
+    last_id = int(kept[-1].segment.ids[-1]) if kept else 0
+    return Generation(last_id, kept, [it for it in generation.lost if it <= last_id])
 
 
 def _last_known_id(generation: Generation, reader: CatalogReader) -> int | None:
@@ -161,27 +165,82 @@ class _Update:
         self._of_thread = local()
         self._shards_lock = Lock()  # a store of shards is for one thread
         self._started = time.perf_counter()
+        self._added = self._lost = self._total = 0
 
-    def run(self, current: Generation) -> Updated:
-        total = count_tracks_after(self._reader, current.last_id)
-        added = lost = 0
+    def run(self, current: Generation, *, retry: bool) -> Updated:
+        again = tracks_of(self._reader, current.lost) if retry else []
+        self._total = len(again) + count_tracks_after(self._reader, current.last_id)
+        whole = True
         with ThreadPoolExecutor(self._threads, "midiprism-fingerprints") as pool:
-            while rows := tracks_after(self._reader, current.last_id, MAX_SEGMENT_TRACKS):
-                parts: list[NewTracks] = []
-                for tasks in _tasks(rows, self._threads):
-                    if self._stop():
-                        return Updated(current, added, lost, whole=False)
-                    parts += pool.map(self._read, tasks)
-                    seen = added + lost + sum(len(part.ids) for part in parts)
-                    seconds = time.perf_counter() - self._started
-                    self._on_progress(FingerprintProgress(seen, total, seconds))
-                found = sum(len(part.ids) for part in parts)
-                added, lost = added + found, lost + len(rows) - found
-                new = [write_segment(self._folder, build_segment(parts))] if found else []
-                current = Generation(rows[-1].id, [*current.segments, *new])
-                current = self._merged(current)
-                write_generation(self._folder, current)
-        return Updated(current, added, lost)
+            if retry and current.lost:
+                current = self._tried_again(pool, current, again)
+            while whole and (rows := tracks_after(self._reader, current.last_id, MAX_SEGMENT_TRACKS)):
+                parts, seen = self._read_all(pool, rows)
+                if seen:
+                    current = self._extended(current, rows[:seen], parts)
+                whole = seen == len(rows)
+        return Updated(current, self._added, self._lost, whole)
+
+    def _read_all(
+        self, pool: ThreadPoolExecutor, tracks: Sequence[TrackToFingerprint]
+    ) -> tuple[list[NewTracks], int]:
+        """Return those tracks that can be read, and how many were looked at before it was stopped."""
+        parts: list[NewTracks] = []
+        seen = 0
+        for tasks in _tasks(tracks, self._threads):
+            if self._stop():
+                break
+            found = [*pool.map(self._read, tasks)]
+            parts += found
+            looked_at, added = sum(map(len, tasks)), sum(len(part.ids) for part in found)
+            seen, self._added, self._lost = (
+                seen + looked_at,
+                self._added + added,
+                self._lost + looked_at - added,
+            )
+            seconds = time.perf_counter() - self._started
+            self._on_progress(FingerprintProgress(self._added + self._lost, self._total, seconds))
+        return parts, seen
+
+    def _extended(
+        self, current: Generation, rows: Sequence[TrackToFingerprint], parts: Sequence[NewTracks]
+    ) -> Generation:
+        """Return a generation, written, with another segment."""
+        lost = [*current.lost, *_without_fingerprints(rows, parts)]
+        parts = [part for part in parts if len(part.ids)]
+        new = [write_segment(self._folder, build_segment(parts))] if parts else []
+        extended = self._merged(Generation(rows[-1].id, [*current.segments, *new], lost))
+        write_generation(self._folder, extended)
+        return extended
+
+    def _tried_again(
+        self, pool: ThreadPoolExecutor, current: Generation, tracks: Sequence[TrackToFingerprint]
+    ) -> Generation:
+        """Return a generation, written, with those tracks that can be read by now."""
+        parts, seen = self._read_all(pool, tracks)
+        lost = _without_fingerprints(tracks[:seen], parts) + [track.id for track in tracks[seen:]]
+        if lost == [*current.lost]:
+            return current
+        segments = current.segments
+        if parts := [part for part in parts if len(part.ids)]:
+            segments = self._inserted(segments, sorted_tracks(parts))
+        again = Generation(current.last_id, segments, lost)
+        write_generation(self._folder, again)
+        return again
+
+    def _inserted(self, segments: Sequence[NamedSegment], new: NewTracks) -> list[NamedSegment]:
+        """Return segments with some more tracks, each in the segment among whose ids its own is."""
+        if not segments:
+            return [write_segment(self._folder, build_segment([new]))]
+        last_ids = [one.segment.ids[-1] for one in segments]
+        places = np.searchsorted(last_ids, new.ids).clip(max=len(segments) - 1)
+        found = [*segments]
+        for place in np.unique(places).tolist():
+            rows = np.flatnonzero(places == place)
+            part = NewTracks(new.ids[rows], new.digests[rows], take_lines(new.lines, rows))
+            tracks = sorted_tracks([_as_new(segments[place].segment), part])
+            found[place] = write_segment(self._folder, build_segment([tracks]))
+        return found
 
     def _read(self, tracks: Sequence[TrackToFingerprint]) -> NewTracks:
         """Return those tracks that can be read, with their lines."""
@@ -210,7 +269,7 @@ class _Update:
             if sizes[0] >= _MERGE_FACTOR * sizes[1] or sum(sizes) > MAX_SEGMENT_TRACKS:
                 break
             segments[-2:] = [self._merge(segments[-2:])]
-        return Generation(generation.last_id, segments)
+        return Generation(generation.last_id, segments, generation.lost)
 
     def _merge(self, segments: Sequence[NamedSegment]) -> NamedSegment:
         parts = [_as_new(one.segment) for one in segments]
@@ -221,11 +280,17 @@ def _as_new(segment: Segment) -> NewTracks:
     return NewTracks(segment.ids, segment.digests, segment.lines)
 
 
+def _without_fingerprints(tracks: Sequence[TrackToFingerprint], parts: Sequence[NewTracks]) -> list[int]:
+    """Return the ids of those tracks that are in no part."""
+    found = {track_id for part in parts for track_id in part.ids.tolist()}
+    return [track.id for track in tracks if track.id not in found]
+
+
 def _tasks(
     rows: Sequence[TrackToFingerprint], threads: int
 ) -> Iterator[Sequence[Sequence[TrackToFingerprint]]]:
     """Yield tracks in tasks, a few for each thread at a time."""
-    tasks = [rows[at : at + _TRACKS_PER_TASK] for at in range(0, len(rows), _TRACKS_PER_TASK)]
+    tasks = [rows[at : at + TRACKS_PER_TASK] for at in range(0, len(rows), TRACKS_PER_TASK)]
     step = 4 * threads
     for at in range(0, len(tasks), step):
         yield tasks[at : at + step]

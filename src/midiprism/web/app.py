@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from anyio.to_thread import current_default_thread_limiter
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -22,7 +23,7 @@ from midiprism.web.json_response import JsonResponse, error_content, handle_erro
 from midiprism.web.live_status import LiveStatus
 from midiprism.web.memory import MemoryTrimmer
 from midiprism.web.openapi import openapi_document
-from midiprism.web.page_modules import page_modules
+from midiprism.web.page_files import STATIC, STYLE, PageFile, PageFiles
 from midiprism.web.recent_searches import RecentSearches
 from midiprism.web.routes import API_ROUTES, api_routes
 from midiprism.web.security import SecurityHeaders, TokenGuard, content_security_policy
@@ -58,7 +59,8 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
         Route("/api/openapi.json", _describe),
         *api_routes(),
         *(Route(path, _page(name)) for path, name in PAGES),
-        Mount("/static", StaticFiles(directory=_FOLDER / "static", check_dir=False)),
+        Route("/files/{name}", _file),
+        Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
     ]
     middleware = [
         Middleware(
@@ -83,6 +85,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     app.state.searches = RecentSearches()
     app.state.status = LiveStatus(result)
     app.state.show_file = show_file
+    app.state.page_files = PageFiles(name for _, name in PAGES)
     app.state.templates = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=select_autoescape(default=True)
     )
@@ -96,21 +99,59 @@ async def _limit_threads(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
     yield
 
 
+def page_text(app: Starlette, name: str, item: str = "", query: str = "") -> str:
+    """Return the shell of a page.
+
+    Args:
+        app: that serves it.
+        name: of the page.
+        item: what it is about, from its address.
+        query: of a search.
+    """
+    files: PageFiles = app.state.page_files
+    template = app.state.templates.get_template(f"{name}.html")
+    text: str = template.render(
+        page=name,
+        style=files.address(STYLE),
+        script=files.address(f"{name}.js"),
+        first_request=_first_search(query) if name == "search" else None,
+        token=app.state.settings.token,
+        item=item,
+        library=Path(app.state.result.folder).name,
+    )
+    return text
+
+
 def _page(name: str) -> Callable[[Request], HTMLResponse]:
     """Return the function that answers with the shell of a page."""
 
     def show(request: Request) -> HTMLResponse:
-        template = request.app.state.templates.get_template(f"{name}.html")
-        text = template.render(
-            page=name,
-            modules=page_modules(name),
-            token=request.app.state.settings.token,
-            item=request.path_params.get("id", ""),
-            library=Path(request.app.state.result.folder).name,
-        )
-        return HTMLResponse(text)
+        item, query = request.path_params.get("id", ""), request.query_params.get("q", "")
+        return HTMLResponse(page_text(request.app, name, item, query))
 
     return show
+
+
+def _first_search(query: str) -> str:
+    """Return the address that the search page asks for first, in the letters in which browsers write it."""
+    return f"/api/search?q={quote_plus(query, safe='*-._').replace('~', '%7E')}&offset=0&limit=50"
+
+
+def _file(request: Request) -> Response:
+    """Return the script or the style of pages."""
+    file: PageFile | None = request.app.state.page_files.get(request.path_params["name"])
+    if file is None:
+        raise HTTPException(404)
+    is_current = request.query_params.get("v") == file.version
+    headers = {
+        "Cache-Control": "private, max-age=31536000, immutable" if is_current else "no-cache",
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(file.content, media_type=file.media_type, headers=headers)
+    return Response(
+        file.compressed, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"}
+    )
 
 
 def _describe(request: Request) -> JsonResponse:  # noqa: ARG001

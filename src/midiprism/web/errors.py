@@ -27,6 +27,20 @@ class AddressError(MidiprismError):
         self.reason = reason
 
 
+class PageSourceError(MidiprismError):
+    """A module of the pages that cannot be put together with others.
+
+    Attributes:
+        name: its path below the folder of scripts.
+        reason: why not.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The script {name} {reason}.")
+        self.name = name
+        self.reason = reason
+
+
 def status_code(error: MidiprismError) -> int:
     """Return the HTTP status of an error."""
     if isinstance(error, NotFoundError):

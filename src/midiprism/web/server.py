@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from midiprism.errors import MidiprismError
 from midiprism.search.query import Query
-from midiprism.web.app import make_app
+from midiprism.web.app import make_app, page_text
 from midiprism.web.errors import AddressError
 from midiprism.web.memory import share_memory_between_threads
 from midiprism.web.served_result import ServedResult
@@ -61,6 +61,7 @@ def _warm_up(app: Starlette) -> None:
     """Work out what the first page shows, before anybody waits for it; count the rest in the background."""
     with app.state.result.snapshot() as snapshot:
         app.state.searches.facets(snapshot, Query())
+    page_text(app, "search")
     Thread(target=_count, args=(app,), daemon=True).start()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_the_address_is_the_query_and_the_back_button_works(search: "Page") -> N
     search.reload()
     is_ready(search)
     assert (found(search), search.locator("#query").input_value()) == (some, "role:bass")
+
+
+@pytest.mark.parametrize("query", ["", "song:=Melody", "-name:~é*x sort:notes-"])
+def test_a_page_asks_for_its_first_answer_once_and_comes_in_few_requests(page: "Page", query: str) -> None:
+    paths: list[str] = []
+    page.on("request", lambda request: paths.append(urlsplit(request.url).path))
+    page.goto("/?" + urlencode({"q": query}) if query else "/")
+    is_ready(page)
+    assert found(page) > 0
+    assert paths.count("/api/search") == 1
+    page.wait_for_timeout(300)
+    assert len([path for path in paths if path.endswith((".js", ".css"))]) == 3
+    assert len(paths) < 16
 
 
 def test_a_facet_puts_its_term_into_the_query_and_takes_it_out(search: "Page") -> None:

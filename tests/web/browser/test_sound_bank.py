@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import midiprism.web
+from support.pages import MODULES
 from support.played_songs import MELODY
 from support.sound import RATE, Sound, onsets, pitch_at
 from web.browser.conftest import OpenPage
@@ -88,7 +89,7 @@ def test_the_bank_plays_the_notes_of_the_file(melody: "Page") -> None:
     melody.get_by_role("button", name="Play", exact=True).click()
     melody.wait_for_function("() => document.querySelector('.seek-input').value > 2.2")
     sound, begun = notes_heard(melody, 2)
-    engine = melody.evaluate("import('/static/js/player/player.js').then((it) => it.player.engineName)")
+    engine = melody.evaluate(f"{MODULES}.then((it) => it['player/player.js'].player.engineName)")
     assert engine == "Made bank"
     assert [later - earlier for earlier, later in pairwise(begun)] == pytest.approx(
         [SPACING] * (len(begun) - 1), abs=0.01

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.pages import MODULES
 from support.played_songs import BAND_BEATS, LANES, MELODY
 from web.browser.finding import find, is_ready
 
@@ -49,10 +50,11 @@ def test_the_cursor_follows_the_clock_of_the_sound(track: "Page") -> None:
     track.get_by_role("button", name="Play", exact=True).click()
     track.wait_for_function("() => document.querySelector('.seek-input').value > 0.4")
     steps = track.evaluate(
-        """async () => {
-          const { player } = await import("/static/js/player/player.js");
-          const { audioContext } = await import("/static/js/player/sound.js");
-          const context = audioContext();
+        "async () => { const modules = await "
+        + MODULES
+        + """;
+          const { player } = modules["player/player.js"];
+          const context = modules["player/sound.js"].audioContext();
           const read = () => [context.currentTime - (context.outputLatency || 0), player.transport.position];
           const before = read();
           await new Promise((done) => setTimeout(done, 500));
@@ -78,7 +80,7 @@ def test_a_click_seeks_and_a_drag_loops_whole_beats(track: "Page") -> None:
     track.mouse.down()
     track.mouse.move(box["x"] + 420, box["y"] + 120, steps=4)
     track.mouse.up()
-    loop = track.evaluate("import('/static/js/player/player.js').then(it => it.player.transport.loop)")
+    loop = track.evaluate(f"{MODULES}.then((it) => it['player/player.js'].player.transport.loop)")
     assert loop["end"] > loop["start"] > 0
     assert loop["start"] % 0.5 == pytest.approx(0, abs=1e-3)
     track.locator(".roll-loop").wait_for()

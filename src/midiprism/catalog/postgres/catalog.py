@@ -15,6 +15,7 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.commit_hook import CommitHook
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import NoCatalogError, translate_errors
+from midiprism.catalog.late_facts import with_facts_of_later
 from midiprism.catalog.leasing import LEASE_SECONDS, BatchLeases, LeaseResult
 from midiprism.catalog.migrate import create_tables, is_empty, require_current_version
 from midiprism.catalog.path_lookup import PATH_START, path_starts
@@ -297,6 +298,7 @@ class PostgresCatalog(Catalog):
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
     ) -> list[CommitResult]:
         transaction = PostgresTransaction(self.address.schema, run_id, now, self._hooks, self._song_facts)
+        batches = with_facts_of_later(batches)
 
         def work() -> list[CommitResult]:
             with removing_on_error(shard_sink):

@@ -15,6 +15,7 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.changed_ids import format_ids
 from midiprism.catalog.commit_hook import BatchTransaction, run_hooks
 from midiprism.catalog.commit_result import CommitResult
+from midiprism.catalog.late_facts import add_late_facts
 from midiprism.catalog.path_lookup import path_starts
 from midiprism.catalog.postgres import leases as lease_queries
 from midiprism.catalog.postgres.batch_state import PostgresTransaction, RecordedSongs, RecordedTracks
@@ -55,6 +56,7 @@ class BatchCommit:
         self._song_facts = transaction.song_facts
         self._batch = batch
         self._shard_sink = shard_sink
+        self._changed_tracks: list[int] = []
 
     def commit(self) -> CommitResult:
         """Record the batch, unless it was recorded before or its lease is lost."""
@@ -120,6 +122,8 @@ class BatchCommit:
         if not digests:
             return RecordedTracks({}, [], batch_tracks)
         ids = self._catalog.select_track_ids(digests)
+        if self._shard_sink is None:  # shards have the facts of their tracks
+            self._changed_tracks = add_late_facts(self._catalog, self._batch, ids)
         unknown = [index for index, digest in enumerate(digests) if digest not in ids]
         if not unknown:
             return RecordedTracks(ids, [], batch_tracks.take([]))
@@ -352,6 +356,7 @@ class BatchCommit:
                 committed_at=self._now,
                 token=None if batch.lease is None else self._batch_token(),
                 changed_songs=format_ids(changed_songs),
+                changed_tracks=format_ids(self._changed_tracks) or None,
             )
         )
 

@@ -53,6 +53,14 @@ class FactIndex:
         no_song = select(songs.c.id).where(songs.c.facts_version.is_(None), songs.c.link_count > 0).limit(1)
         return any(self._catalog.fetch_value(query) is not None for query in (no_track, no_song))
 
+    def without_facts(self, track_ids: Sequence[int]) -> list[int]:
+        """Return those of some tracks that lack facts, inside a transaction that is open."""
+        found: list[int] = []
+        for part in query_chunks(track_ids):
+            query = select(tracks.c.id).where(tracks.c.id.in_(part), self._lacks_facts(tracks))
+            found += self._catalog.connection.scalars(query)
+        return found
+
     def tracks_after(self, track_id: int, limit: int) -> list[TrackWithoutFacts]:
         """Return the first tracks without facts whose ids are higher, in the order of their ids."""
         columns = [tracks.c[name] for name in TrackWithoutFacts._fields]

@@ -47,6 +47,16 @@ def tracks_after(reader: CatalogReader, track_id: int, limit: int) -> list[Track
     return [TrackToFingerprint(*row) for row in rows]
 
 
+def tracks_of(reader: CatalogReader, track_ids: Sequence[int]) -> list[TrackToFingerprint]:
+    """Return those tracks that there are, in the order of their ids."""
+    found = []
+    for at in range(0, len(track_ids), _IDS_PER_QUERY):
+        part = track_ids[at : at + _IDS_PER_QUERY]
+        marks = ", ".join("?" * len(part))
+        found += reader.fetch(f"{_TRACKS} WHERE t.id IN ({marks})", part)
+    return sorted(TrackToFingerprint(*row) for row in found)
+
+
 def highest_track_id(reader: CatalogReader) -> int:
     """Return the highest id of a track; 0 without any."""
     ((highest,),) = reader.fetch("SELECT max(id) FROM {tracks}")

@@ -13,6 +13,7 @@ from midiprism.catalog.changed_ids import format_ids
 from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hooks
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
+from midiprism.catalog.late_facts import add_late_facts, with_facts_of_later
 from midiprism.catalog.schema import (
     batches,
     links,
@@ -94,6 +95,7 @@ class SqliteCatalog(Catalog):
         prepared, self._prepared = self._prepared, None
         with self._assigning_ids():
             if prepared is None or not _is_of(prepared, batches):
+                batches = with_facts_of_later(batches)
                 prepared = self._run_hooks(run_id, batches) if self._hooks else self._prepare(run_id, batches)
             return self._commit_prepared(prepared, now, shard_sink)
 
@@ -136,7 +138,7 @@ class SqliteCatalog(Catalog):
         prepared_batches = [self._classify_songs(run_id, batch, known) for batch in batches]
         wanted = chain.from_iterable(batch.linked_songs.track_digests for batch in prepared_batches)
         ids = self.select_track_ids(dict.fromkeys(wanted))
-        prepared = PreparedCommit(run_id, prepared_batches, ids)
+        prepared = PreparedCommit(run_id, prepared_batches, ids, dict(ids))
         new_tracks = []
         for batch in prepared_batches:
             linked = batch.linked_songs
@@ -196,7 +198,9 @@ class SqliteCatalog(Catalog):
             )
             song_shards = self._insert_tracks_and_shards(prepared, written)
             for batch in prepared.batches:
-                self._insert_batch(prepared, batch, song_shards, now)
+                # Shards have the facts of their tracks.
+                late = () if shard_sink else add_late_facts(self, batch.record, prepared.known_track_ids)
+                self._insert_batch(prepared, batch, song_shards, now, late)
         return [batch.commit_result for batch in prepared.batches]
 
     def _insert_tracks_and_shards(self, prepared: PreparedCommit, written: WrittenShards) -> dict[int, int]:
@@ -216,7 +220,12 @@ class SqliteCatalog(Catalog):
         }
 
     def _insert_batch(
-        self, prepared: PreparedCommit, batch: PreparedBatch, song_shards: Mapping[int, int], now: str
+        self,
+        prepared: PreparedCommit,
+        batch: PreparedBatch,
+        song_shards: Mapping[int, int],
+        now: str,
+        changed_tracks: Sequence[int],
     ) -> None:
         batch.record = record = self._song_facts.completed(batch.record)
         result, run_id = batch.commit_result, prepared.run_id
@@ -245,6 +254,7 @@ class SqliteCatalog(Catalog):
                 seconds=record.seconds,
                 committed_at=now,
                 changed_songs=format_ids(changed_songs),
+                changed_tracks=format_ids(changed_tracks) or None,
             )
         )
 

@@ -53,6 +53,7 @@ class PreparedCommit:
 
     Attributes:
         track_ids: ids of all tracks that links lead to, by digest.
+        known_track_ids: of those that were recorded before.
         new_track_ids: ids of the tracks that no commit had before.
         new_tracks: those tracks.
     """
@@ -60,5 +61,6 @@ class PreparedCommit:
     run_id: int
     batches: list[PreparedBatch]
     track_ids: dict[bytes, int]
+    known_track_ids: dict[bytes, int]
     new_track_ids: list[int] = field(default_factory=list)
     new_tracks: Columns = field(default_factory=lambda: NO_TRACKS)

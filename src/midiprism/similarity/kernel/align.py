@@ -11,7 +11,7 @@ import numpy as np
 from midiprism.native.types import INT64
 from midiprism.similarity.kernel.phrases import load_line
 from midiprism.similarity.kernel.tables import LINE_ROW, MAX_GROUPS
-from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point
+from midiprism.smf.kernel.jit import array_of, borrowing_helper, bounds_checked_by_hand, entry_point
 from midiprism.smf.kernel.row_types import row_type
 
 BY_NOTES, BY_INTERVALS, BY_RHYTHM = range(3)
@@ -26,12 +26,17 @@ _NEVER = -1_000
 MATCH = row_type("score", "first", "last", "example_first", "example_last")
 """The best place: its score, and the first and the last group of it, in the line and in the example."""
 
-ALIGN_ROW = row_type(
-    ("scores", np.int64, MAX_GROUPS),
-    ("firsts", np.int64, MAX_GROUPS),
-    ("example_firsts", np.int64, MAX_GROUPS),
-)
-"""The last row of the alignment: for each group of the line the best score that ends there, and its start."""
+ALIGN_ROW = row_type(("steps", np.int64, MAX_GROUPS), ("states", np.int64, MAX_GROUPS))
+"""What is compared at each group of the line, and the last row of the alignment.
+
+A state is, for each group of the line, one number: the best score that ends there, and where that begins in
+the line and in the example.
+"""
+
+_PLACE_BITS = 12
+_SCORE_SHIFT = 2 * _PLACE_BITS
+_SCORE_UNIT = 1 << _SCORE_SHIFT
+_PLACE_MASK = (1 << _PLACE_BITS) - 1
 
 
 @borrowing_helper
@@ -47,51 +52,56 @@ def _same_rhythm(one: Any, at: int, other: Any, place: int) -> bool:
 
 
 @borrowing_helper
-def _step_score(example: Any, at: int, line: Any, place: int, rule: int, timed: int) -> int:
+def _step(line: Any, at: int) -> int:
+    """Return what is compared at a group: the interval from the one before, or the pieces of drums."""
+    return line.pitches[at] if line.drums != 0 else line.pitches[at] - line.pitches[at - 1]
+
+
+@borrowing_helper
+def _step_score(example: Any, at: int, line: Any, place: int, same: bool, rule: int, timed: int) -> int:
     """Return the score of a step of the example that is one of the line."""
-    same_rhythm = timed != 0 and _same_rhythm(example, at, line, place)
     if rule == BY_RHYTHM:
-        return RIGHT + RHYTHM_BONUS if same_rhythm else _WRONG
-    if example.drums != 0:
-        same = example.pitches[at] == line.pitches[place]
-    else:
-        interval = example.pitches[at] - example.pitches[at - 1]
-        same = line.pitches[place] - line.pitches[place - 1] == interval
+        return RIGHT + RHYTHM_BONUS if timed != 0 and _same_rhythm(example, at, line, place) else _WRONG
     if same:
-        return RIGHT + RHYTHM_BONUS * same_rhythm
+        return RIGHT + RHYTHM_BONUS * (timed != 0 and _same_rhythm(example, at, line, place))
     return _NEVER if rule == BY_INTERVALS else _WRONG
 
 
 @borrowing_helper
+def _prepare(line: Any, row: Any) -> None:
+    """Fill the steps of a line, and empty the row. What it writes lies in the tables."""
+    for place in range(1, line.groups):
+        row.steps[place] = _step(line, place)
+        row.states[place] = 0
+
+
+@bounds_checked_by_hand
 def _align(example: Any, line: Any, rule: int, timed: int, row: Any, match: Any) -> None:
-    for place in range(line.groups):
-        row.scores[place] = 0
-    match.score = 0
+    """Find the best place of an example in a line. ``_prepare`` has found that all groups lie in the row."""
     gap = _NEVER if rule == BY_INTERVALS else _GAP
+    most = best_state = 0
     for at in range(1, example.groups):
-        diagonal, diagonal_first, diagonal_example = 0, 0, at - 1
+        step = _step(example, at)
+        diagonal = left = 0
         for place in range(1, line.groups):
-            above, above_first, above_example = (
-                row.scores[place],
-                row.firsts[place],
-                row.example_firsts[place],
-            )
-            if diagonal <= 0:
-                diagonal_first, diagonal_example = place - 1, at - 1
-            best = max(0, diagonal) + _step_score(example, at, line, place, rule, timed)
-            first, example_first = diagonal_first, diagonal_example
-            if above + gap > best:
-                best, first, example_first = above + gap, above_first, above_example
-            if place > 1 and row.scores[place - 1] + gap > best:
-                best = row.scores[place - 1] + gap
-                first, example_first = row.firsts[place - 1], row.example_firsts[place - 1]
-            row.scores[place] = max(0, best)
-            row.firsts[place] = first
-            row.example_firsts[place] = example_first
-            if best > match.score:
-                match.score, match.first, match.last = best, first, place
-                match.example_first, match.example_last = example_first, at
-            diagonal, diagonal_first, diagonal_example = above, above_first, above_example
+            above = row.states[place]
+            if diagonal < _SCORE_UNIT:
+                diagonal = place - 1 << _PLACE_BITS | at - 1
+            same = row.steps[place] == step
+            best = diagonal + _SCORE_UNIT * _step_score(example, at, line, place, same, rule, timed)
+            if (above >> _SCORE_SHIFT) + gap > best >> _SCORE_SHIFT:
+                best = above + _SCORE_UNIT * gap
+            if (left >> _SCORE_SHIFT) + gap > best >> _SCORE_SHIFT:
+                best = left + _SCORE_UNIT * gap
+            best = max(0, best)
+            row.states[place] = best
+            if best >> _SCORE_SHIFT > most:
+                most, best_state = best >> _SCORE_SHIFT, best
+                match.last, match.example_last = place, at
+            diagonal, left = above, best
+    match.score = most
+    match.first = best_state >> _PLACE_BITS & _PLACE_MASK
+    match.example_first = best_state & _PLACE_MASK
 
 
 @entry_point(
@@ -135,4 +145,5 @@ def align_kernel(
     for index in range(starts.shape[0] - 1):
         load_line(line, gaps, pitches, starts[index], starts[index + 1], drums[index])
         if line.drums == example.drums:
+            _prepare(line, row)
             _align(example, line, rule, timed, row, matches[index])

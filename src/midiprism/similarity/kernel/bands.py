@@ -52,8 +52,10 @@ def band_keys_kernel(signatures: Any, rows: Any, band: int, step: int, keys: Any
         INT64,
         INT64,
         INT64,
+        INT64,
         array_of(np.int64),
         array_of(np.int64),
+        array_of(np.uint8),
     )
 )
 def neighbors_kernel(
@@ -66,8 +68,10 @@ def neighbors_kernel(
     first_new: int,
     width: int,
     least: int,
+    many: int,
     ones: Any,
     others: Any,
+    agree_in_many: Any,
 ) -> int:
     """Fill pairs of tracks that are close to each other in a band, and return how many there are.
 
@@ -80,8 +84,10 @@ def neighbors_kernel(
         first_new: a pair has a track of this row or a later one.
         width: so many of those behind a track are looked at.
         least: values in which signatures have to agree.
+        many: values in which the signatures of few pairs agree.
         ones: room for ``width`` pairs a track.
         others: the same; the smaller row of a pair is in ``ones``.
+        agree_in_many: the same; 1 for pairs whose signatures agree in ``many`` values, else 0.
     """
     count = 0
     for at in range(first, last):
@@ -91,8 +97,10 @@ def neighbors_kernel(
             one, other = min(rows[at], rows[behind]), max(rows[at], rows[behind])
             if other < first_new or groups[one] == groups[other]:
                 continue
-            if agreement(signatures, one, other) >= least:
+            equal = agreement(signatures, one, other)
+            if equal >= least:
                 ones[count] = one
                 others[count] = other
+                agree_in_many[count] = equal >= many
                 count += 1
     return count

@@ -26,7 +26,7 @@ def _shared_phrases(one: Any, other: Any) -> int:
 @borrowing_helper
 def _mark_positions(order: Any, phrases: Any, count: int, words: int) -> None:
     """Fill for each phrase of a line a bit for each of its positions."""
-    empty(order)
+    empty(order, count)
     for at in range(count):
         if phrases[at] == NO_PHRASE:
             continue

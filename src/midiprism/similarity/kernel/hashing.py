@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from midiprism.similarity.kernel.tables import PHRASE_SLOTS
+from midiprism.similarity.kernel.tables import PHRASE_INTERVALS, PHRASE_SLOTS
 from midiprism.smf.kernel.jit import borrowing_helper
 
 MASK = 0xFFFFFFFF
 _FACTOR = 0x45D9F3B
 _STEP = 0x2C1B3C6D
+_FIRST_FACTOR = pow(_STEP, PHRASE_INTERVALS, 1 << 32)
+_LEAST_SLOTS = 64
 
 
 @borrowing_helper
@@ -25,8 +27,18 @@ def append(state: int, value: int) -> int:
 
 
 @borrowing_helper
-def empty(table: Any) -> None:
-    """Empty a table of phrases."""
+def without_first(state: int, value: int) -> int:
+    """Return the hash of a sequence of phrase length and one more, without its first value."""
+    return state - (value + 1) * _FIRST_FACTOR & MASK
+
+
+@borrowing_helper
+def empty(table: Any, keys: int) -> None:
+    """Empty a table of phrases, and use as few slots as so many keys need: these stay in the cache."""
+    slots = _LEAST_SLOTS
+    while slots < 2 * keys:
+        slots *= 2
+    table.last_slot = min(slots, PHRASE_SLOTS) - 1
     table.stamp += 1
     table.count = 0
 
@@ -34,9 +46,9 @@ def empty(table: Any) -> None:
 @borrowing_helper
 def find(table: Any, key: int) -> int:
     """Return the slot of a key, or the free one that it would take."""
-    slot = key & PHRASE_SLOTS - 1
+    slot = key & table.last_slot
     while table.stamps[slot] == table.stamp and table.keys[slot] != key:
-        slot = slot + 1 & PHRASE_SLOTS - 1
+        slot = slot + 1 & table.last_slot
     return slot
 
 

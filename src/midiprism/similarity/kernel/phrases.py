@@ -5,7 +5,7 @@ A phrase of one repeated note, or of one repeated piece, is none: it says nothin
 
 from typing import Any
 
-from midiprism.similarity.kernel.hashing import add, append, empty, mix
+from midiprism.similarity.kernel.hashing import add, append, empty, mix, without_first
 from midiprism.similarity.kernel.tables import (
     COARSE_UNITS,
     NO_PHRASE,
@@ -44,13 +44,20 @@ def _compare_gaps(onsets: Any, at: int) -> int:
 
 
 @borrowing_helper
-def _melodic_phrase(pitches: Any, at: int) -> int:
+def _fill_melodic_phrases(pitches: Any, groups: int, phrases: Any) -> None:
+    """Fill the phrases of a line in their order: each is the one before with another interval at its end."""
     state = moves = 0
-    for step in range(PHRASE_INTERVALS):
-        interval = pitches[at + step + 1] - pitches[at + step]
-        moves += interval != 0
+    for at in range(1, groups):
+        interval = pitches[at] - pitches[at - 1]
         state = append(state, interval & 0xFF)
-    return mix(state) if moves > 0 else NO_PHRASE
+        moves += interval != 0
+        first = at - PHRASE_INTERVALS
+        if first > 0:
+            gone = pitches[first] - pitches[first - 1]
+            state = without_first(state, gone & 0xFF)
+            moves -= gone != 0
+        if first >= 0:
+            phrases[first] = mix(state) if moves > 0 else NO_PHRASE
 
 
 @borrowing_helper
@@ -67,11 +74,11 @@ def _drum_phrase(onsets: Any, pieces: Any, at: int) -> int:
 def _fill_phrases(onsets: Any, pitches: Any, groups: int, drums: int, phrases: Any) -> int:
     """Fill the phrases of a line in their order, and return how many there are."""
     count = max(0, groups - PHRASE_INTERVALS)
+    if drums == 0:
+        _fill_melodic_phrases(pitches, groups, phrases)
+        return count
     for at in range(count):
-        if drums != 0:
-            phrases[at] = _drum_phrase(onsets, pitches, at)
-        else:
-            phrases[at] = _melodic_phrase(pitches, at)
+        phrases[at] = _drum_phrase(onsets, pitches, at)
     return count
 
 
@@ -83,7 +90,7 @@ def make_phrases(line: Any) -> None:
     line.coarse_phrase_count = _fill_phrases(
         line.coarse_onsets, line.coarse_pitches, line.coarse_groups, line.drums, line.coarse_phrases
     )
-    empty(line)
+    empty(line, line.phrase_count + line.coarse_phrase_count)
     for at in range(line.phrase_count):
         if line.phrases[at] != NO_PHRASE:
             add(line, line.phrases[at])

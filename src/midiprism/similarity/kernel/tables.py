@@ -42,6 +42,7 @@ PHRASE_TABLE = (
     ("stamps", np.int64, PHRASE_SLOTS),
     ("numbers", np.int64, PHRASE_SLOTS),
     ("members", np.int64, 2 * MAX_GROUPS),  # the keys by their numbers
+    "last_slot",  # of those that are used at present
     "stamp",  # of the slots that are in use; others are free
     "count",
 )

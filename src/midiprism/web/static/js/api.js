@@ -42,7 +42,7 @@ async function errorOf(response) {
 
 /** Return the JSON of a path. */
 export async function getJson(path, parameters = {}, signal = undefined) {
-  const response = await request(url(path, parameters), { signal, headers: { Accept: "application/json" } });
+  const response = await request(url(path, parameters), { signal });
   return response.json();
 }
 

@@ -1,4 +1,4 @@
-/** Starts a page: what all have in common, then the page's own module. */
+/** What all pages have in common. */
 
 import { buildPlayerBar } from "./player/player_bar.js";
 import { player } from "./player/player.js";
@@ -25,7 +25,8 @@ document.addEventListener("keydown", (event) => {
   player.toggle();
 });
 
-const { page, item } = document.body.dataset;
-const { start } = await import(`./pages/${page}.js`);
-await start(item);
-(window.requestIdleCallback ?? setTimeout)(() => warmUp());
+/** Start a page: `start(item)` fills it. */
+export async function startPage(start) {
+  await start(document.body.dataset.item);
+  (window.requestIdleCallback ?? setTimeout)(() => warmUp());
+}
