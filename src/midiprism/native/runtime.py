@@ -1,4 +1,4 @@
-"""What machine code needs of Numba's runtime, as LLVM code that is part of it: making and freeing arrays."""
+"""Parts of Numba's runtime as LLVM code that goes into machine code: making and freeing arrays."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "
 _HELPER_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 _substitutes: dict[Any, Any] = {}
-"""What stands for functions in compiled code: options of Numba for a helper, else a value."""
+"""Substitutes of functions in compiled code: options of Numba for a helper, else a value."""
 
 _Function = Callable[..., Any]
 
