@@ -1,9 +1,16 @@
-# midiprism with Parquet and PostgreSQL, and its splitter compiled. See docs/how-to/install.md.
+# midiprism with Parquet, PostgreSQL and the pages of `serve`, and its splitter compiled. See
+# docs/how-to/install.md.
+FROM node:22-slim AS pages
+COPY scripts/web /source/scripts/web
+# As `make web`: the synthesizer for sound banks.
+RUN cd /source/scripts/web && npm ci --silent && npm run --silent build
+
 FROM python:3.12-slim AS build
 COPY pyproject.toml README.md LICENSE hatch_build.py /source/
 COPY src /source/src
+COPY --from=pages /source/src/midiprism/web/static/vendor /source/src/midiprism/web/static/vendor
 RUN python -m venv /opt/midiprism \
-    && /opt/midiprism/bin/pip install --no-cache-dir '/source[parquet,postgresql]'
+    && /opt/midiprism/bin/pip install --no-cache-dir '/source[parquet,postgresql,web]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/midiprism /opt/midiprism

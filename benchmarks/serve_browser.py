@@ -54,11 +54,13 @@ AudioNode.prototype.connect = function (target, ...rest) {
 };
 function listenTo(context) {
   const tap = context.createScriptProcessor(256, 2, 1);
-  tap.onaudioprocess = ({ inputBuffer }) => {
+  tap.onaudioprocess = ({ inputBuffer, playbackTime }) => {
     if (!window.asked || window.heard) return;
-    if (inputBuffer.getChannelData(0).some((sample) => Math.abs(sample) > 0.001)) {
-      window.heard = performance.now() + 1000 * (context.outputLatency || 0);
-    }
+    const at = inputBuffer.getChannelData(0).findIndex((sample) => Math.abs(sample) > 0.001);
+    if (at < 0) return;
+    // The clock of the sound tells when that was, whenever the page comes to look at it.
+    const passed = playbackTime + (at - inputBuffer.length) / context.sampleRate - context.currentTime;
+    window.heard = performance.now() + 1000 * (passed + (context.outputLatency || 0));
   };
   return tap;
 }

@@ -30,6 +30,17 @@ _SEARCH = (
     "q => fetch(`/api/search?${new URLSearchParams({ q, limit: 100, facets: 0 })}`).then((it) => it.json())"
 )
 
+_WITH_SIMILAR = """async (q) => {
+  const read = async (path) => (await fetch(path)).json();
+  const { tracks } = await read(`/api/search?${new URLSearchParams({ q, limit: 200, facets: 0 })}`);
+  for (const { digest } of tracks) {
+    let answer;
+    while ((answer = await read(`/api/tracks/${digest}/similar`)).pending) continue;
+    if (answer.tracks.length) return digest;
+  }
+}"""
+"""Returns the digest of a track whose music another one has."""
+
 
 def main() -> None:
     """Take all pictures, or those that are named."""
@@ -95,6 +106,17 @@ def _track(page: "Page") -> None:
     page.mouse.move(box["x"] + 690, box["y"] + 8, steps=5)
     page.mouse.up()
     page.wait_for_timeout(1_200)
+
+
+def _comparison(page: "Page") -> None:
+    page.goto("/static/prism.svg")
+    page.goto(f"/tracks/{page.evaluate(_WITH_SIMILAR, 'notes:100..500 -family:drums')}")
+    page.locator(".roll").wait_for()
+    page.get_by_role("button", name="Find", exact=True).click()
+    page.locator(".similar-row").first.get_by_role("button").click()
+    page.get_by_role("button", name="Hear both there").click()
+    page.wait_for_timeout(2_000)
+    page.locator(".head").scroll_into_view_if_needed()
 
 
 def _drums(page: "Page") -> None:
@@ -164,6 +186,7 @@ SHOTS: dict[str, dict[str, Any]] = {
     "search-dark": {"prepare": _search, "dark": True},
     "search-narrow": {"prepare": _search, "size": NARROW},
     "track": {"prepare": _track},
+    "comparison": {"prepare": _comparison},
     "drums-dark": {"prepare": _drums, "dark": True},
     "song": {"prepare": _song},
     "song-narrow": {"prepare": _song, "size": NARROW, "dark": True},

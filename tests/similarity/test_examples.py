@@ -54,12 +54,23 @@ def test_a_transposed_cut_is_found_with_its_place(library: list[Segment], number
     assert found.transposition == -4
     assert found.tempo_ratio == 1
     assert found.first_quarter == pytest.approx(cut[0].onset / QUARTER, abs=0.02)
+    assert found.example_quarter == 0
     assert found.quarters == pytest.approx((cut[-1].onset - cut[0].onset) / QUARTER, abs=0.02)
 
 
 def test_the_tempo_of_the_place_is_that_of_the_track(library: list[Segment]) -> None:
     found = find_similar(library, line_of(slower(LIBRARY[3][:30], 2)), 1)[0]
     assert (found.id, found.score, found.tempo_ratio) == (3, 1.0, 0.5)
+
+
+def test_the_part_of_the_example_that_was_found_has_its_place(library: list[Segment]) -> None:
+    cut = LIBRARY[6][20:50]
+    strange = [Note(at * QUARTER, 400, 30 + at * 17 % 60) for at in range(8)]
+    later = shifted(cut, 9 * QUARTER - cut[0].onset)
+    found = find_similar(library, line_of([*strange, *later]), 1)[0]
+    assert found.id == 6
+    ahead = (found.example_quarter - 9) * QUARTER
+    assert found.first_quarter * QUARTER - cut[0].onset == pytest.approx(ahead, abs=0.03 * QUARTER)
 
 
 def test_an_example_with_errors_is_found_with_a_lower_score(library: list[Segment]) -> None:

@@ -24,6 +24,12 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 MELODY = (60, 64, 67, 72, 71, 67, 65, 62, 57, 76, 79, 60)
 """Pitches of the melody: one each half second, a quarter of a second long."""
 
+AIR = (64, 67, 72, 71, 69, 64, 60, 62, 65, 69, 74, 72, 67, 71, 68, 64, 57, 59, 62, 66, 71, 69, 65, 60)
+"""Pitches of an air, a quarter note each."""
+
+AIR_MOVED, AIR_LATER, AIR_SLOWER = 5, 8, 2
+"""The air again: semitones higher, quarter notes later, and with notes so many times as long."""
+
 LANES = {"Strokes": 0, "Bass": 33, "Flute": 73}
 """Tracks of the band with their programs. All begin their notes together."""
 
@@ -35,6 +41,8 @@ def write_played_songs(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Melody.mid").write_bytes(_melody())
     (folder / "Band.mid").write_bytes(_band())
+    (folder / "Air.mid").write_bytes(_air("Air", 0, 0, 1))
+    (folder / "Air again.mid").write_bytes(_air("Air again", AIR_MOVED, AIR_LATER, AIR_SLOWER))
     (folder / f"{HOSTILE.replace('/', '')}.mid").write_bytes(_hostile())
     return folder
 
@@ -49,6 +57,14 @@ def _melody() -> bytes:
     for tick, length, pitch in zip(times, lengths, MELODY, strict=True):
         events += note(0, pitch, tick, length, 100)
     return song(track(_named("Melody", events)))
+
+
+def _air(name: str, moved: int, later: int, slower: int) -> bytes:
+    step = QUARTER * slower
+    events = [(0, program_change(0, 73))]
+    for index, pitch in enumerate(AIR):
+        events += note(0, pitch + moved, later * QUARTER + index * step, step - 40, 100)
+    return song(track(_named(name, events)))
 
 
 def _band() -> bytes:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 RATE = 44_100
-LEAD = 0.02
-"""Seconds after which the player begins."""
+LEAD = 0.008
+"""Seconds after which the player begins with one lane."""
 
 Sound = NDArray[np.float32]
 

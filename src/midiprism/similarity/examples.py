@@ -179,4 +179,5 @@ def _found(
         round(units / UNITS_PER_QUARTER, 3),
         0 if is_drums else int(pitches[last]) - int(pitches[example_last]),
         round(units / example_units, 4) if timed and example_units > 0 else None,
+        round(int(onsets[example_first]) / UNITS_PER_QUARTER, 3) if timed else 0.0,
     )

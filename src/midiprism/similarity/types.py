@@ -22,6 +22,7 @@ class FoundTrack(NamedTuple):
         transposition: semitones from the example to the place; 0 for drums.
         tempo_ratio: length of the place relative to that part of the example; None where the example has no
             rhythm.
+        example_quarter: where that part of the example begins, in quarter notes from its start.
     """
 
     id: int
@@ -31,6 +32,7 @@ class FoundTrack(NamedTuple):
     quarters: float
     transposition: int
     tempo_ratio: float | None
+    example_quarter: float
 
     @property
     def rank(self) -> tuple[float, int, int]:

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
 from midiprism.web.file_manager import show_file
+from midiprism.web.fingerprint_update import FingerprintUpdate
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
 from midiprism.web.live_status import LiveStatus
 from midiprism.web.memory import MemoryTrimmer
@@ -83,6 +84,7 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
     app.state.thumbnails = Thumbnails(result)
     app.state.memory = MemoryTrimmer()
     app.state.searches = RecentSearches()
+    app.state.fingerprints = FingerprintUpdate(result)
     app.state.status = LiveStatus(result)
     app.state.show_file = show_file
     app.state.page_files = PageFiles(name for _, name in PAGES)
@@ -93,10 +95,11 @@ def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | N
 
 
 @asynccontextmanager
-async def _limit_threads(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+async def _limit_threads(app: Starlette) -> AsyncIterator[None]:
     """Let few requests run at the same time: more threads would only wait for each other."""
     current_default_thread_limiter().total_tokens = _THREADS
     yield
+    app.state.fingerprints.stop()
 
 
 def page_text(app: Starlette, name: str, item: str = "", query: str = "") -> str:

@@ -31,7 +31,7 @@ class MemoryTrimmer:
         self._trim(0)
 
 
-def share_memory_between_threads() -> None:
+def share_freed_memory() -> None:
     """Let threads use memory that others have freed; to be called before there are threads."""
     set_option = getattr(_library(), "mallopt", None)
     if set_option is not None:

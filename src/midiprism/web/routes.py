@@ -75,6 +75,7 @@ API_ROUTES = (
     ApiRoute("DELETE", "/api/searches/{name}", queries.delete),
     ApiRoute("GET", "/api/tracks/{digest}.mid", tracks.file, answer=_MIDI),
     ApiRoute("GET", "/api/tracks/{digest}/notes", tracks.notes),
+    ApiRoute("GET", "/api/tracks/{digest}/similar", tracks.similar),
     ApiRoute("GET", "/api/tracks/{digest}", tracks.track),
     ApiRoute("GET", "/api/thumbnails", tracks.thumbnails, {"ids": "digests with commas between them"}),
     ApiRoute("GET", "/api/songs/{song_id}.mid", songs.file, answer=_MIDI),

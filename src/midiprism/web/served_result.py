@@ -24,6 +24,7 @@ from midiprism.search.index.search_index import Matches, SearchIndex
 from midiprism.search.like_terms import with_like_tracks
 from midiprism.search.live_index import LiveIndex
 from midiprism.search.query import Query
+from midiprism.similarity.types import FoundTrack as FoundMatch
 from midiprism.stores import TrackLocation, TrackStore
 from midiprism.web.catalog_pool import CatalogPool
 from midiprism.web.errors import NotFoundError
@@ -44,13 +45,37 @@ class Snapshot:
     index: SearchIndex
 
     def search(self, query: Query) -> Matches:
-        """Return what a query finds.
+        """Return what a query finds; errors as for ``with_like_tracks``."""
+        return self.index.search(self.with_like_tracks(query))
+
+    def with_like_tracks(self, query: Query) -> Query:
+        """Return a query that knows which tracks its ``like:`` terms find, by what fingerprints there are.
 
         Raises:
             UsageError: the query asks for what is like a track that is not there.
             StoreError: the same, and that track cannot be read.
         """
-        return self.index.search(with_like_tracks(query, self.folder, self.reader))
+        return with_like_tracks(query, self.folder, self.reader, stop=lambda: True)
+
+    def similar(self, digest: bytes, limit: int) -> list[tuple[FoundMatch, TrackRow]]:
+        """Return the tracks that have the music of a track, the best first, each with a link of it.
+
+        Args:
+            digest: of the track.
+            limit: most tracks to return.
+
+        Raises:
+            UsageError: there is no such track.
+            StoreError: it cannot be read.
+        """
+        from midiprism.similarity.by_example import MIN_LIKE_SCORE, open_finder  # which loads the compiler
+
+        finder = open_finder(self.folder, self.reader, retry=False, stop=lambda: True)
+        found = finder.find([finder.track(digest.hex())], limit, min_score=MIN_LIKE_SCORE)
+        links = self.index.first_links([match.id for match in found])
+        rows = {(row.song_id, row.position): row for row in self.rows(links.values())}
+        places = {match.id: links[match.id][:2] for match in found if match.id in links}
+        return [(match, rows[places[match.id]]) for match in found if places.get(match.id) in rows]
 
     def rows(self, links: Iterable[LinkKey]) -> list[TrackRow]:
         """Return the rows of links, without those that are gone."""

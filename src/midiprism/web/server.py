@@ -13,7 +13,7 @@ from midiprism.errors import MidiprismError
 from midiprism.search.query import Query
 from midiprism.web.app import make_app, page_text
 from midiprism.web.errors import AddressError
-from midiprism.web.memory import share_memory_between_threads
+from midiprism.web.memory import share_freed_memory
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
 from midiprism.web.soundbank.sound_bank import SoundBank
@@ -41,7 +41,7 @@ def serve(
         UsageError: there is no result.
         CatalogError: its catalog cannot be read.
     """
-    share_memory_between_threads()
+    share_freed_memory()
     app = make_app(result, settings, bank)
     _warm_up(app)
     config = uvicorn.Config(
@@ -62,6 +62,7 @@ def _warm_up(app: Starlette) -> None:
     with app.state.result.snapshot() as snapshot:
         app.state.searches.facets(snapshot, Query())
     page_text(app, "search")
+    app.state.memory.trim()
     Thread(target=_count, args=(app,), daemon=True).start()
 
 

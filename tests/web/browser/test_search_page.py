@@ -6,11 +6,12 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from support.axe import axe_script, serious_findings
 from web.browser.conftest import OpenPage
-from web.browser.finding import is_ready
+from web.browser.finding import find, is_ready
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
 
 COUNT_IS = "n => document.querySelector('#results-count b').textContent == n"
@@ -160,8 +161,9 @@ def test_a_column_sorts_up_down_and_not_at_all(search: "Page") -> None:
     for term, order in (("sort:notes", "ascending"), ("sort:notes-", "descending"), ("", None)):
         button.click()
         search.wait_for_function("q => document.querySelector('#query').value === q", arg=term)
-        search.wait_for_timeout(120)
-        assert button.locator("..").get_attribute("aria-sort") == order
+        state = f"[aria-sort={order}]" if order else ":not([aria-sort])"
+        search.locator(f"[role=columnheader]{state}", has=button).wait_for()
+        search.wait_for_timeout(60)
         if order:
             cells = search.locator(".row .cell-notes").all_inner_texts()
             counts = [int(text.replace(",", "")) for text in cells if text]
@@ -229,3 +231,33 @@ def test_similar_tracks_are_found_from_a_row(search: "Page") -> None:
     search.get_by_role("button", name="Similar tracks").click()
     search.wait_for_url(re.compile("like%3A"))
     search.wait_for_function("() => document.querySelector('.row-name')?.textContent === 'Bass'")
+
+
+def test_a_search_that_waits_for_fingerprints_says_how_far_they_are(page: "Page") -> None:
+    states = [{"seen": 0, "total": 0, "seconds": 0}, {"seen": 30, "total": 120, "seconds": 1}]
+    digest = find(page, "song:=Melody")["digest"]
+    is_made = False
+
+    def answer(route: "Route") -> None:
+        if is_made:
+            route.continue_()
+        else:
+            route.fulfill(status=202, json={"pending": states[0] if len(states) == 1 else states.pop(0)})
+
+    page.goto("/")
+    is_ready(page)
+    everything = found(page)
+    page.route("**/api/search?*like*", answer)
+    page.locator("#query").fill(f"like:{digest[:16]}")
+    page.locator("#query").press("Enter")
+    bar = page.get_by_role("progressbar", name="Fingerprints")
+    bar.wait_for()
+    page.get_by_text("30 of 120 tracks").wait_for()
+    assert bar.get_attribute("aria-valuenow") == "25"
+    assert "fingerprints of all tracks" in page.locator("#announcer").inner_text()
+    assert serious_findings(page, axe_script()) == []
+    is_made = True
+    bar.wait_for(state="detached")
+    assert 1 <= found(page) < everything
+    assert rows(page).count() == found(page)
+    page.locator("#row-0 .row-name").wait_for()

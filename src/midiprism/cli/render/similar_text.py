@@ -30,6 +30,7 @@ def similar_to_json(track: "FoundTrack", row: "TrackRow") -> dict[str, Any]:
         "quarters": track.quarters,
         "transposition": track.transposition,
         "tempo_ratio": track.tempo_ratio,
+        "example_quarter": track.example_quarter,
         **track_to_json(row),
     }
 

@@ -46,7 +46,7 @@ class LinkOrder:
             return np.empty(0, np.intp)
         songs = self._shared_ranks("", _path_ranks)
         by_song = [
-            ranks[segment.song_of_link[own]]
+            ranks[segment.songs_of(own)]
             for segment, ranks, own in zip(self._segments, songs, links, strict=True)
         ]
         # Stable: the links of a song stay in their order.
@@ -68,7 +68,7 @@ class LinkOrder:
         segment = self._segments[index]
         if field.field_names[0] == SONG_NAME:
             ranks = self._shared_ranks(SONG_NAME, _song_name_ranks)[index]
-            return ranks[segment.song_of_link[links]]
+            return ranks[segment.songs_of(links)]
         column = find_column(field, field.field_names[0])
         rows = segment.rows_at(links, column.level)
         if not column.is_text:

@@ -63,7 +63,7 @@ def _ranks(segment: Segment, links: IntArray, key: SortKey) -> np.ndarray[Any, A
     """Return for each link a number by which it is sorted; those without a value have the greatest."""
     field = QUERY_FIELDS[key.field]
     if field.field_names[0] == SONG_NAME:
-        ranks = segment.columns["songs.name_ranks"][segment.song_of_link[links]].astype(np.float64)
+        ranks = segment.columns["songs.name_ranks"][segment.songs_of(links)].astype(np.float64)
         return -ranks if key.descending else ranks
     column = find_column(field, field.field_names[0])
     rows = segment.rows_at(links, column.level)
@@ -101,7 +101,7 @@ _PLACES: Mapping[str, Callable[[str], Any]] = {"key": parse_key}
 def order_keys(segment: Segment, links: IntArray, sort: Sequence[SortKey]) -> Iterator[tuple[Any, ...]]:
     """Yield for each link what it is compared by with links of other segments."""
     columns = [_comparable(segment, links, key) for key in sort]
-    songs = segment.song_of_link[links].tolist()
+    songs = segment.songs_of(links).tolist()
     positions = segment.columns["links.position"][links].tolist()
     for *values, song, position in zip(*columns, songs, positions, strict=True):
         yield (*values, segment.song_paths.text(song), position)
@@ -111,7 +111,7 @@ def _comparable(segment: Segment, links: IntArray, key: SortKey) -> list[tuple[b
     """Return the values of a field, with whether there is none: those come last."""
     field = QUERY_FIELDS[key.field]
     if field.field_names[0] == SONG_NAME:
-        names = (segment.song_names.text(song) for song in segment.song_of_link[links].tolist())
+        names = (segment.song_names.text(song) for song in segment.songs_of(links).tolist())
         first_names = (name.partition(SEPARATOR)[0] for name in names)
         return [(False, _Descending(name) if key.descending else name) for name in first_names]
     column = find_column(field, field.field_names[0])
@@ -141,7 +141,7 @@ def link_keys(segment: Segment, links: IntArray, *, with_shared: bool) -> list[L
         links: their rows.
         with_shared: whether they tell how many songs have the same track.
     """
-    song_ids = segment.columns["songs.id"][segment.song_of_link[links]].tolist()
+    song_ids = segment.columns["songs.id"][segment.songs_of(links)].tolist()
     positions = segment.columns["links.position"][links].tolist()
     shared = segment.shared_of(links) if with_shared else [None] * len(links)
     return [*map(LinkKey, song_ids, positions, shared)]

@@ -106,6 +106,10 @@ def code_range(codes: Array, least: int, most: int) -> BoolArray:
     return np.asarray(codes - codes.dtype.type(least) <= most - least)
 
 
+_SEARCHED_SHARE = 32
+"""Songs of fewer links than this part of all are searched for; those of more are worked out for all links."""
+
+
 class Segment:
     """The rows of a segment.
 
@@ -132,19 +136,14 @@ class Segment:
         return self.columns["songs.links"].astype(np.intp)
 
     @cached_property
-    def song_of_link(self) -> IntArray:
-        """The row of each link's song."""
-        counts = np.diff(self.link_starts)
-        return np.repeat(np.arange(len(counts), dtype=np.intp), counts)
-
-    @cached_property
     def track_of_link(self) -> IntArray:
         """The row of each link's track."""
         return self.columns["links.track"].astype(np.intp)
 
     @cached_property
-    def _links_of_tracks(self) -> IntArray:
-        return np.bincount(self.track_of_link, minlength=len(self.columns["tracks.id"]))
+    def _links_of_tracks(self) -> NDArray[np.int32]:
+        counts = np.bincount(self.track_of_link, minlength=len(self.columns["tracks.id"]))
+        return counts.astype(np.int32)
 
     @cached_property
     def alive(self) -> BoolArray | None:
@@ -207,15 +206,22 @@ class Segment:
             return np.repeat(values, np.diff(self.link_starts))
         return values[self.track_of_link]
 
-    def link_counts(self, level: Level) -> IntArray:
+    def link_counts(self, level: Level) -> NDArray[np.integer[Any]]:
         """Return how many links each song or track has, also those of dead songs."""
         return np.diff(self.link_starts) if level == "songs" else self._links_of_tracks
+
+    def songs_of(self, links: IntArray) -> IntArray:
+        """Return the rows of some links' songs."""
+        if len(links) < self.link_count // _SEARCHED_SHARE:
+            return np.searchsorted(self.link_starts, links, "right") - 1
+        counts = np.diff(self.link_starts)
+        return np.repeat(np.arange(len(counts), dtype=np.intp), counts)[links]
 
     def rows_at(self, links: IntArray, level: Level) -> IntArray:
         """Return the rows of some links' songs or tracks."""
         if level == "links":
             return links
-        return (self.song_of_link if level == "songs" else self.track_of_link)[links]
+        return self.songs_of(links) if level == "songs" else self.track_of_link[links]
 
     def song_counts(self, size: int) -> IntArray:
         """Return the number of songs alive for each id of a track below ``size``."""

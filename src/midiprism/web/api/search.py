@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from midiprism.search.diagnosis import missing_facts_text, nothing_found_text
 from midiprism.search.index.facets import DEFAULT_FACETS, Facet, FacetCount
-from midiprism.search.like_terms import with_like_tracks
+from midiprism.search.like_terms import has_like_terms
 from midiprism.search.parse_query import parse_query
 from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
@@ -47,14 +47,21 @@ def query_of(request: Request) -> Query:
 
 
 def search(request: Request) -> JsonResponse:
-    """Return rows of the tracks that a query finds, how many there are, and the counts of some fields."""
+    """Return rows of the tracks that a query finds, how many there are, and the counts of some fields.
+
+    While fingerprints are made that a ``like:`` needs, return how far that is, with status 202.
+    """
     started = time.perf_counter()
     offset = whole_number(request, "offset", 0, MAX_ID)
     limit = whole_number(request, "limit", 50, MAX_ROWS)
     names = _facet_names(request.query_params.get("facets", "1"))
     query = query_of(request)
     with served(request).snapshot() as snapshot:
-        query = with_like_tracks(query, served(request).folder, snapshot.reader)
+        if has_like_terms(query):
+            pending = request.app.state.fingerprints.bring_up_to_date(snapshot)
+            if pending is not None:
+                return JsonResponse(pending.as_json(), 202)
+            query = snapshot.with_like_tracks(query)
         searches = request.app.state.searches
         matches = searches.search(snapshot, query)
         facets = searches.facets(snapshot, query, names)

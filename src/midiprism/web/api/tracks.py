@@ -10,7 +10,6 @@ from midiprism.catalog.queries.track_lookup import SongProblem, find_song
 from midiprism.catalog.track_row import TrackRow
 from midiprism.errors import UsageError
 from midiprism.fs.path_text import path_text
-from midiprism.search.parse_query import parse_query
 from midiprism.search.query import quote
 from midiprism.smf.track_content import TempoMap
 from midiprism.web.api.parameters import digest_in_path, parse_digest, served
@@ -29,11 +28,11 @@ from midiprism.web.notes import (
 from midiprism.web.problems import problem_text
 from midiprism.web.served_result import ServedResult, Snapshot
 from midiprism.web.track_facts import track_facts
-from midiprism.web.track_json import row_to_json
+from midiprism.web.track_json import match_to_json, row_to_json
 
 MAX_THUMBNAILS = 100
 _MAX_SONGS = 100
-_MAX_SIMILAR, _MAX_SIMILAR_LINKS = 20, 200
+_MAX_SIMILAR = 20
 
 
 def track(request: Request) -> JsonResponse:
@@ -45,13 +44,11 @@ def track(request: Request) -> JsonResponse:
         rows = rows_of_track(snapshot, found.track_id, _MAX_SONGS)
         first = rows[0]
         song = find_song(snapshot.reader, first.song_id)
-        similar = _similar_rows(snapshot, first)
     return JsonResponse(
         {
             **row_to_json(first),
             "facts": track_facts(first),
             "songs": [_song_link(row) for row in rows],
-            "similar": None if similar is None else [*map(row_to_json, similar)],
             "damage": [problem_text(it) for it in song.problems if _concerns(it, first)] if song else [],
             "export_command": _export_command(result, first),
             "path": result.local_path(found.location),
@@ -78,6 +75,21 @@ def notes(request: Request) -> JsonResponse:
     )
 
 
+def similar(request: Request) -> JsonResponse:
+    """Return the tracks with the music of a track, and where they have it.
+
+    While fingerprints are made, return how far that is, with status 202.
+    """
+    digest = digest_in_path(request)
+    with served(request).snapshot() as snapshot:
+        snapshot.track(digest)
+        pending = request.app.state.fingerprints.bring_up_to_date(snapshot)
+        if pending is not None:
+            return JsonResponse(pending.as_json(), 202)
+        found = snapshot.similar(digest, _MAX_SIMILAR)
+    return JsonResponse({"tracks": [{**row_to_json(row), **match_to_json(match)} for match, row in found]})
+
+
 def file(request: Request) -> Response:
     """Return the file of a track, under a readable name."""
     result = served(request)
@@ -97,16 +109,6 @@ def thumbnails(request: Request) -> JsonResponse:
     return JsonResponse(
         {digest.hex(): text for digest, text in request.app.state.thumbnails.of(digests).items()}
     )
-
-
-def _similar_rows(snapshot: Snapshot, row: TrackRow) -> list[TrackRow] | None:
-    """Return other tracks of the group of a track; None if it is in none, or groups were not made."""
-    group = row.track.similar_track_group
-    if group is None:
-        return None
-    matches = snapshot.search(parse_query(f"similar_track_group:{group}"))
-    rows = {it.track.digest: it for it in snapshot.rows(matches.window(0, _MAX_SIMILAR_LINKS))}
-    return [it for digest, it in rows.items() if digest != row.track.digest][:_MAX_SIMILAR]
 
 
 def _concerns(problem: SongProblem, row: TrackRow) -> bool:

@@ -46,6 +46,21 @@ export async function getJson(path, parameters = {}, signal = undefined) {
   return response.json();
 }
 
+const PENDING_MS = 400;
+
+/**
+ * Return the JSON of a path that may have to wait for the server: it is asked again until it answers, and
+ * `onPending({seen, total, seconds})` is called each time that it does not.
+ */
+export async function getWhenMade(path, parameters = {}, signal = undefined, onPending = () => {}) {
+  for (;;) {
+    const answer = await getJson(path, parameters, signal);
+    if (!answer.pending) return answer;
+    onPending(answer.pending);
+    await new Promise((resolve) => setTimeout(resolve, PENDING_MS));
+  }
+}
+
 /** Return the bytes of a path. */
 export async function getBytes(path, parameters = {}, signal = undefined) {
   return (await request(url(path, parameters), { signal })).arrayBuffer();

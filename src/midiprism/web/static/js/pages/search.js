@@ -1,9 +1,10 @@
 /** The search page. Its address is the query. */
 
-import { getJson } from "../api.js";
+import { getWhenMade } from "../api.js";
 import { addToCollection } from "../collection_dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { count } from "../format.js";
+import { pendingNote } from "../pending.js";
 import { player } from "../player/player.js";
 import { Facets } from "../search/facets.js";
 import { QueryBox } from "../search/query_box.js";
@@ -40,7 +41,7 @@ class SearchPage {
       newRow: newTrackRow,
       fillRow: (row, data) => fillTrackRow(row, data, isPlaying(data)),
       fetchPage: async (offset, limit, signal) =>
-        (await getJson("/api/search", { q: this.#query, offset, limit, facets: 0 }, signal)).tracks,
+        (await getWhenMade("/api/search", { q: this.#query, offset, limit, facets: 0 }, signal)).tracks,
     });
     this.#buildTools();
     this.#listen();
@@ -143,14 +144,38 @@ class SearchPage {
     this.#query = query;
     this.#request?.abort();
     const { signal } = (this.#request = new AbortController());
+    let note = null;
+    const showPending = (pending) => {
+      note ??= this.#showPending();
+      note.show(pending);
+    };
     try {
-      const answer = await getJson("/api/search", { q: query, offset: 0, limit: 50 }, signal);
+      const answer = await getWhenMade("/api/search", { q: query, offset: 0, limit: 50 }, signal, showPending);
       this.box.showError(null);
       this.#showAnswer(answer);
       await this.#showWiderFacets(query, answer.facets, signal);
     } catch (error) {
       if (error.name !== "AbortError") this.#fail(error);
     }
+  }
+
+  /** Show that the search is being prepared instead of rows; return the note that says how far that is. */
+  #showPending() {
+    const note = pendingNote();
+    this.counter.textContent = "";
+    this.#showInsteadOfRows(note.element);
+    return note;
+  }
+
+  #showInsteadOfRows(element) {
+    this.#showRows();
+    this.list.element.hidden = true;
+    this.list.element.after(h("div", { class: "empty" }, element));
+  }
+
+  #showRows() {
+    this.list.element.parentElement.querySelector(".empty")?.remove();
+    this.list.element.hidden = false;
   }
 
   #showAnswer(answer) {
@@ -162,18 +187,15 @@ class SearchPage {
     this.counter.title = `${answer.took_ms} ms`;
     this.facets.show(answer.facets, this.#query);
     this.#showSort();
-    this.list.element.parentElement.querySelector(".empty")?.remove();
-    this.list.element.hidden = answer.total === 0;
-    if (answer.total === 0) this.list.element.after(this.#emptyNote(answer));
+    if (answer.total === 0) this.#showInsteadOfRows(this.#emptyNote(answer));
+    else this.#showRows();
   }
 
   #emptyNote(answer) {
-    return h(
-      "div",
-      { class: "empty" },
+    return [
       h("strong", { text: "No track passes this query" }),
       h("p", { text: answer.hint ?? "Take out a term, or clear the box to see all tracks." }),
-    );
+    ];
   }
 
   /** Count the values of fields that the query restricts as if it did not, so that others can be chosen. */
@@ -182,7 +204,7 @@ class SearchPage {
     if (!restricted.length) return;
     const wider = await Promise.all(
       restricted.map(async ({ name }) => {
-        const answer = await getJson("/api/search", { q: withoutField(query, name), limit: 0 }, signal);
+        const answer = await getWhenMade("/api/search", { q: withoutField(query, name), limit: 0 }, signal);
         return answer.facets.find((facet) => facet.name === name);
       }),
     );
@@ -202,6 +224,7 @@ class SearchPage {
   }
 
   #fail(error) {
+    this.#showRows();
     this.box.showError(error);
     if (error.start === null || error.start === undefined) this.counter.textContent = "";
   }

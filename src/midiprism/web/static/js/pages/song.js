@@ -6,10 +6,9 @@ import { clock, count, plural, splitPath } from "../format.js";
 import { chips, content, factList, head, section, setTitle, showFailure } from "../parts.js";
 import { player } from "../player/player.js";
 import { songScore } from "../player/score.js";
-import { buildLanes, buildWords } from "../roll/lanes.js";
+import { buildLanes, buildWords, setLanesHeight } from "../roll/lanes.js";
 import { fillTools } from "./track.js";
 
-const MAX_HEIGHT = 640;
 
 export async function start(id) {
   let song;
@@ -23,7 +22,7 @@ export async function start(id) {
   setTitle(base);
   const score = songScore(id, notes);
   const holder = h("div", { class: "roll-holder" });
-  holder.style.height = `${Math.min(MAX_HEIGHT, 26 + 58 * Math.max(2, score.lanes.length) + 18)}px`;
+  setLanesHeight(holder, score.lanes.length);
   const tools = h("div", { class: "roll-tools" });
   const lyrics = h("div", { class: "words", tabindex: "0", role: "group", "aria-label": "Lyrics" });
   const markers = h("div", { class: "words", tabindex: "0", role: "group", "aria-label": "Markers" });

@@ -7,6 +7,7 @@ import { chips, command, content, factList, head, section, setTitle, showFailure
 import { player } from "../player/player.js";
 import { trackScore } from "../player/score.js";
 import { buildPianoRoll } from "../roll/piano_roll.js";
+import { SimilarTracks } from "../similar_tracks.js";
 import { takeButtons } from "../take.js";
 
 const SHOWN_IN_CHIPS = new Set([
@@ -34,23 +35,35 @@ export async function start(digest) {
   setTitle(title);
   const holder = h("div", { class: "roll-holder" });
   const tools = h("div", { class: "roll-tools" });
+  const below = h("section", { class: "compare", "aria-label": "Comparison", hidden: true });
+  const same = h("div");
   const [song] = track.songs;
   content(
     head(title, song && [h("a", { href: `/songs/${song.song_id}`, text: song.name })], takeButtons(track)),
     mainFacts(track),
     holder,
     tools,
+    below,
     h(
       "div",
       { class: "columns" },
       h("div", {}, section("Facts", factList(track.facts.filter((fact) => !SHOWN_IN_CHIPS.has(fact.name))))),
-      h("div", {}, songs(track), similar(track), damage(track), section("Export", command(track.export_command))),
+      h(
+        "div",
+        {},
+        songs(track),
+        section("The same music", same),
+        damage(track),
+        section("Export", command(track.export_command)),
+      ),
     ),
   );
   const score = trackScore(track, notes);
-  player.show({ key: `track ${digest}`, title, detail: song?.name ?? "", href: `/tracks/${digest}`, score });
+  const item = { key: `track ${digest}`, title, detail: song?.name ?? "", href: `/tracks/${digest}`, score };
+  player.show(item);
   const surface = buildPianoRoll(holder, score, player.transport);
   fillTools(tools, surface);
+  same.append(new SimilarTracks(track, item, surface, below).element);
 }
 
 function mainFacts(track) {
@@ -118,19 +131,6 @@ function songs(track) {
           }),
         ),
       ),
-    ),
-  );
-}
-
-function similar(track) {
-  const address = `/?${new URLSearchParams({ q: `like:${track.digest.slice(0, 16)}` })}`;
-  return section(
-    "The same music",
-    h(
-      "p",
-      {},
-      h("a", { href: address, text: "Find similar tracks" }),
-      h("small", { text: " in the whole library. The first time, fingerprints are made, which can take a while." }),
     ),
   );
 }

@@ -26,6 +26,12 @@ export function songScore(id, answer) {
   );
 }
 
+/** Return a score with a lane behind those that it has. */
+export function withLane(score, lane) {
+  const lanes = [...score.lanes, { ...lane, index: score.lanes.length }];
+  return { ...score, key: `${score.key} with ${lane.digest}`, lanes };
+}
+
 function makeScore(key, answer, lanes) {
   const starts = lanes.map((lane) => lane.notes.start[0] ?? Infinity);
   return {

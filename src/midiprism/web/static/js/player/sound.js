@@ -65,6 +65,8 @@ export async function engineFor(score) {
 /** Load what a score needs before it is asked to sound; decode it too, unless something else plays meanwhile. */
 export async function prefetchSound(score, isPlaying) {
   if (chosenSound() !== "auto" || !(await soundOfServer()).bank) return;
+  // A context that rests takes up to a tenth of a second to run, and may run once someone has clicked or typed.
+  if (navigator.userActivation?.hasBeenActive) wake();
   const engine = await bankEngine(score);
   if (!isPlaying()) engine?.decodeFirst(score);
 }

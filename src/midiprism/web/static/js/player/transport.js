@@ -11,7 +11,9 @@ import { Timeline } from "./timeline.js";
 const TICK_MS = 25;
 const AHEAD = 0.15;
 const AHEAD_HIDDEN = 1.6; // timers of hidden pages run once a second
-const FIRST_DELAY = 0.02;
+/** Seconds until the first notes, which have to be sent to the synthesizer by then; more for each lane. */
+const FIRST_DELAY = 0.006;
+const LANE_DELAY = 0.002;
 
 /** Call a function again and again; return a function that ends this. */
 function everyTick(call) {
@@ -171,7 +173,7 @@ export class Transport extends EventTarget {
   }
 
   #begin(position) {
-    const time = this.#engine.now + FIRST_DELAY;
+    const time = this.#engine.now + FIRST_DELAY + LANE_DELAY * this.#score.lanes.length;
     this.#timeline.clear();
     this.#timeline.start(time, position, this.#rate);
     this.#sentUntil = time;

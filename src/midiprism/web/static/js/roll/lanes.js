@@ -8,23 +8,31 @@ import { RULER, Surface } from "./surface.js";
 import { TimeMap } from "./time_map.js";
 
 const LANE = 58;
+const SCROLL_BAR = 18;
+const MAX_HEIGHT = 640;
 
-/** Build the lanes of a score into a holder; return their surface. */
-export function buildLanes(holder, score, transport) {
+/** Give a holder the height of a number of lanes, as far as there is room. */
+export function setLanesHeight(holder, count) {
+  holder.style.height = `${Math.min(MAX_HEIGHT, RULER + LANE * Math.max(2, count) + SCROLL_BAR)}px`;
+}
+
+/** Build the lanes of a score into a holder; return their surface. `signal` ends following the transport. */
+export function buildLanes(holder, score, transport, signal = undefined) {
   const timeMap = new TimeMap(score);
-  const content = new LaneRows(score, timeMap, transport, holder);
+  const content = new LaneRows(score, timeMap, transport, holder, signal);
   const surface = new Surface(holder, {
     timeMap,
     transport,
     content,
-    label: `${plural(score.lanes.length, "lane")} of the song`,
+    label: plural(score.lanes.length, "lane"),
+    signal,
   });
   surface.layer.append(content.headers);
   return surface;
 }
 
 class LaneRows {
-  constructor(score, timeMap, transport, holder) {
+  constructor(score, timeMap, transport, holder, signal) {
     this.transport = transport;
     this.gutter = holder.clientWidth < 700 ? 136 : 244;
     this.lanes = score.lanes.map((lane) => {
@@ -39,7 +47,7 @@ class LaneRows {
     this.headers = h("div", { class: "lane-gutter" }, this.list);
     this.headers.style.width = `${this.gutter}px`;
     this.headers.style.top = `${RULER}px`;
-    transport.addEventListener("change", () => this.#update());
+    transport.addEventListener("change", () => this.#update(), { signal });
     this.#update();
   }
 

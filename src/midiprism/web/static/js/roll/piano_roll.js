@@ -23,14 +23,27 @@ export function buildPianoRoll(holder, score, transport) {
 /** Rows from high to low. */
 class PianoRows {
   constructor(lane, timeMap, holder) {
+    this.timeMap = timeMap;
     this.index = new NoteIndex(lane.notes, timeMap);
+    this.overlay = null;
     this.isDrums = lane.isDrums;
     this.gutter = lane.isDrums ? (holder.clientWidth < 600 ? 96 : 124) : 52;
-    this.pitches = lane.isDrums ? usedPitches(this.index) : pitchSpan(this.index);
-    this.rowOf = new Int16Array(128).fill(-1);
-    this.pitches.forEach((pitch, row) => (this.rowOf[pitch] = row));
+    this.#setRows();
     const room = Math.max(120, holder.clientHeight - RULER);
     this.rowHeight = Math.max(lane.isDrums ? 15 : 8, Math.min(20, Math.floor(room / this.pitches.length)));
+  }
+
+  /** Lay the notes of another lane over these; null for none. */
+  setOverlay(notes) {
+    this.overlay = notes && new NoteIndex(notes, this.timeMap);
+    this.#setRows();
+  }
+
+  #setRows() {
+    const pitches = [...this.index.pitch, ...(this.overlay?.pitch ?? [])];
+    this.pitches = this.isDrums ? usedPitches(pitches) : pitchSpan(pitches);
+    this.rowOf = new Int16Array(128).fill(-1);
+    this.pitches.forEach((pitch, row) => (this.rowOf[pitch] = row));
   }
 
   height() {
@@ -70,24 +83,42 @@ class PianoRows {
   }
 
   draw(context, view) {
-    const { start, end, pitch, velocity } = this.index;
-    const [first, last] = this.index.range(view.from, view.to);
     const tall = Math.max(2, this.rowHeight - (this.rowHeight > 7 ? 1 : 0));
     context.save();
     context.beginPath();
     context.rect(view.gutter, RULER, view.right, view.bottom);
     context.clip();
     context.fillStyle = color("note");
+    this.#eachNote(this.index, view, tall, (x, y, wide, high, velocity) => {
+      context.globalAlpha = 0.28 + 0.72 * (velocity / 127);
+      context.fillRect(x, y, wide, high);
+    });
+    if (this.overlay) this.#drawOverlay(context, view, tall);
+    context.restore();
+  }
+
+  /** Draw the other notes as frames, through which these are seen. */
+  #drawOverlay(context, view, tall) {
+    context.globalAlpha = 1;
+    context.strokeStyle = color("overlay");
+    context.lineWidth = 2;
+    this.#eachNote(this.overlay, view, tall, (x, y, wide, high) => {
+      context.strokeRect(x + 1, y + 1, Math.max(1, wide - 2), Math.max(1, high - 2));
+    });
+  }
+
+  /** Call `visit(x, y, width, height, velocity)` for each visible note. */
+  #eachNote(index, view, tall, visit) {
+    const { start, end, pitch, velocity } = index;
+    const [first, last] = index.range(view.from, view.to);
     for (let at = first; at < last; at++) {
       if (end[at] < view.from) continue;
       const y = RULER + this.rowOf[pitch[at]] * this.rowHeight - view.scrollTop;
       if (y + tall < RULER || y > view.bottom) continue;
-      context.globalAlpha = 0.28 + 0.72 * (velocity[at] / 127);
       const x = view.offset + start[at] * view.pixelsPerTick;
-      if (this.isDrums) context.fillRect(x, y + 1, Math.max(4, Math.min(tall, 9)), tall - 2);
-      else context.fillRect(x, y, Math.max(2, (end[at] - start[at]) * view.pixelsPerTick - 1), tall);
+      if (this.isDrums) visit(x, y + 1, Math.max(4, Math.min(tall, 9)), tall - 2, velocity[at]);
+      else visit(x, y, Math.max(2, (end[at] - start[at]) * view.pixelsPerTick - 1), tall, velocity[at]);
     }
-    context.restore();
   }
 
   drawGutter(context, view) {
@@ -127,15 +158,15 @@ class PianoRows {
   }
 }
 
-function usedPitches(index) {
-  const used = [...new Set(index.pitch)].sort((one, other) => other - one);
+function usedPitches(pitches) {
+  const used = [...new Set(pitches)].sort((one, other) => other - one);
   return used.length ? used : [36];
 }
 
-function pitchSpan(index) {
+function pitchSpan(pitches) {
   let low = 127;
   let high = 0;
-  for (const pitch of index.pitch) {
+  for (const pitch of pitches) {
     low = Math.min(low, pitch);
     high = Math.max(high, pitch);
   }

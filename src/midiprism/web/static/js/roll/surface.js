@@ -13,13 +13,13 @@ export const RULER = 26;
 const MAX_BEAT = 320;
 const MAX_SPACE = 8_000_000;
 
-/** `content` has `gutter`, `height()`, `draw(context, view)` and optionally `zoomRows(factor)` and `layout(view)`. */
+/** `signal` ends following the transport. `content` has `gutter`, `height()`, `draw(context, view)` and optionally `zoomRows(factor)` and `layout(view)`. */
 export class Surface {
   #isStale = false;
   #drag = null;
   #isFollowing = true;
 
-  constructor(holder, { timeMap, transport, content, label }) {
+  constructor(holder, { timeMap, transport, content, label, signal = undefined }) {
     Object.assign(this, { timeMap, transport, content });
     this.pixelsPerTick = 0.1;
     this.canvas = h("canvas", { "aria-hidden": "true" });
@@ -30,7 +30,7 @@ export class Surface {
     this.space = h("div", { class: "roll-space" }, this.layer);
     this.scroller = h("div", { class: "roll", tabindex: "0", role: "group", "aria-label": label }, this.space);
     holder.append(this.scroller);
-    this.#listen();
+    this.#listen(signal);
     this.fit();
   }
 
@@ -71,6 +71,12 @@ export class Surface {
     this.invalidate();
   }
 
+  /** Lay other notes over those of a piano roll; null for none. */
+  setOverlay(notes) {
+    this.content.setOverlay(notes);
+    this.resize();
+  }
+
   /** Draw in the next frame. */
   invalidate() {
     if (this.#isStale) return;
@@ -98,7 +104,7 @@ export class Surface {
     return this.content.gutter + tick * this.pixelsPerTick - this.scroller.scrollLeft;
   }
 
-  #listen() {
+  #listen(signal) {
     const { scroller, transport } = this;
     scroller.addEventListener("scroll", () => this.invalidate(), { passive: true });
     scroller.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -109,10 +115,11 @@ export class Surface {
     this.layer.addEventListener("pointercancel", () => (this.#drag = null));
     new ResizeObserver(() => this.resize()).observe(scroller);
     onThemeChange(() => this.invalidate());
-    transport.addEventListener("change", () => {
+    const change = () => {
       this.invalidate();
       if (transport.isPlaying) this.#follow();
-    });
+    };
+    transport.addEventListener("change", change, { signal });
   }
 
   #wheel(event) {
