@@ -7,8 +7,8 @@ its interval is that of the example, and better if its rhythm is, too.
 from typing import Any
 
 import numpy as np
-from numba import int64
 
+from midiprism.native.types import INT64
 from midiprism.similarity.kernel.phrases import load_line
 from midiprism.similarity.kernel.tables import LINE_ROW, MAX_GROUPS
 from midiprism.smf.kernel.jit import array_of, borrowing_helper, bounds_checked_by_hand, entry_point
@@ -110,8 +110,8 @@ def _align(example: Any, line: Any, rule: int, timed: int, row: Any, match: Any)
         array_of(np.uint16, readonly=True),
         array_of(np.uint8, readonly=True),
         array_of(np.uint8, readonly=True),
-        int64,
-        int64,
+        INT64,
+        INT64,
         array_of(MATCH),
         array_of(LINE_ROW),
         array_of(ALIGN_ROW),
