@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("features",),
     ("sample",),
     ("smf",),
+    ("native",),
     ("metrics",),
     ("fs",),
     ("optional_packages",),
@@ -44,7 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """Packages from the top down. Each imports only packages of later rows. ``midiprism`` is ``__init__.py``."""
 
-SAMPLE_IMPORTS = {"smf", "errors", "fs"}
+SAMPLE_IMPORTS = {"smf", "native", "errors", "fs"}
 
 SQL_LIBRARIES = {"sqlalchemy", "alembic", "sqlite3", "psycopg"}
 SQL_PACKAGES = ("catalog", "adopt.db")

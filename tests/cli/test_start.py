@@ -2,11 +2,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import midiprism
 from midiprism.cli import main
+from midiprism.cli.app import make_app
 from support.midi_writer import note, song, track
 
 HEAVY_MODULES = (
@@ -168,3 +171,12 @@ def test_a_command_whose_output_nobody_reads_any_more_ends_without_a_message(tmp
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_help_says_of_each_command_what_the_command_says_of_itself() -> None:
+    summaries: Any = get_command(make_app(["--help"]))
+    commands: Any = get_command(make_app())
+    said = {name: (command.help or "").split("\n\n")[0] for name, command in commands.commands.items()}
+    assert {name: command.help for name, command in summaries.commands.items()} == {
+        name: text.replace("\n", " ") for name, text in said.items()
+    }

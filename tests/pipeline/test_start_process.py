@@ -27,14 +27,14 @@ _PROGRAM = """
 import pathlib, sys, time
 from midiprism.pipeline.executors.processes.start_process import start_process_server
 start_process_server()
-while not pathlib.Path(sys.argv[1], "numba.loading").exists():
+while not pathlib.Path(sys.argv[1], "numpy.loading").exists():
     time.sleep(0.01)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the server")
 def test_a_run_that_ends_while_the_splitter_is_loaded_leaves_nobody_with_its_output(tmp_path: Path) -> None:
-    (tmp_path / "numba.py").write_text(_BLOCKING_LIBRARY)
+    (tmp_path / "numpy.py").write_text(_BLOCKING_LIBRARY)
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": paths}
     program = [sys.executable, "-c", _PROGRAM, str(tmp_path)]

@@ -64,7 +64,9 @@ def _run(given: list[str], output: StandardOutput) -> int:
         arguments, config_file = configured.arguments, configured.file
         if LOG_JSON_OPTION in arguments:
             start_json_log()
-        command = make_app(given)(args=arguments or ["--help"], prog_name="midiprism", standalone_mode=False)
+        command = make_app(given or ["--help"])(
+            args=arguments or ["--help"], prog_name="midiprism", standalone_mode=False
+        )
         code = command() if callable(command) else command
     except ParsingError as error:
         context = getattr(error, "ctx", None)

@@ -20,25 +20,69 @@ ExitRequest = typer.Exit
 
 _HELP = "Split libraries of MIDI songs into single tracks: lossless, stored once, cataloged."
 
+_HELP_OPTIONS = ["-h", "--help"]
+
 _COMMANDS = {
-    "split": "split",
-    "status": "status",
-    "analyze": "analyze",
-    "verify": "verify",
-    "audit": "audit",
-    "list": "list_tracks",
-    "serve": "serve",
-    "export": "export",
-    "forget": "forget",
-    "duplicates": "duplicates",
-    "features": "features",
-    "similar": "similar",
-    "inspect": "inspect",
-    "relocate": "relocate",
-    "sample": "sample",
-    "probe": "probe",
+    "split": ("split", "Split songs into one MIDI file per playing track, stored once, with a catalog."),
+    "status": (
+        "status",
+        "Show what a result holds, how far its run is, what failed and why, and what is left.",
+    ),
+    "analyze": (
+        "analyze",
+        (
+            "Report on a run, active or finished: its progress, what it uses, what limits it, which "
+            "strategies would make it faster and by how much, and the commands for them."
+        ),
+    ),
+    "verify": (
+        "verify",
+        "Check that every track has its file, every file its track, and every song its links.",
+    ),
+    "audit": ("audit", "Compare the tracks that another program split with the songs they were made from."),
+    "list": (
+        "list_tracks",
+        "List the tracks that a query finds, with their songs, ordered by the songs' paths.",
+    ),
+    "serve": (
+        "serve",
+        "Serve pages on this machine: search the tracks, see and hear them, take them along, watch a run.",
+    ),
+    "export": (
+        "export",
+        "Write a tree of the tracks, or of those that a query finds, under names of your choice.",
+    ),
+    "forget": ("forget", "Remove songs from a result, with the tracks that no other song has."),
+    "duplicates": (
+        "duplicates",
+        "List songs that are at several paths, and tracks that several songs have: exact copies.",
+    ),
+    "features": (
+        "features",
+        "Compute what tracks and songs lack: facts such as key, tempo and role, and fingerprints.",
+    ),
+    "similar": (
+        "similar",
+        "Find the tracks that have the music of an example, in any key and tempo, the best first.",
+    ),
+    "inspect": (
+        "inspect",
+        "Show what is in a MIDI file: tracks, tempi, meters, keys, and what is wrong with it.",
+    ),
+    "relocate": (
+        "relocate",
+        "Move a result to another folder, for example on another drive. No run may be active.",
+    ),
+    "sample": (
+        "sample",
+        "Write sample songs: several tracks each, names in several encodings, sizes like real libraries.",
+    ),
+    "probe": ("probe", "Measure how fast disks and memory do what a run does there, and rank them."),
 }
-"""Functions by the names of their commands; the module of each has the name of the command."""
+"""Functions and summaries by the names of their commands; the module of each has the name of the command.
+
+The help of the program shows the summaries without loading the commands.
+"""
 
 _GROUPS = {
     "catalog": (
@@ -51,24 +95,40 @@ _GROUPS = {
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
-    """Return the command line with the command that ``arguments`` begin with; else with all commands."""
+    """Return the command line with the command that ``arguments`` begin with; else with all commands.
+
+    Where they begin with ``--help``, these have their summaries only.
+    """
     app = typer.Typer(
         help=_HELP,
         add_completion=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": _HELP_OPTIONS},
     )
     app.callback(help=_HELP)(_main_options)
     name = arguments[0] if arguments else ""
+    shows_summaries = name in _HELP_OPTIONS
     is_known = name in _COMMANDS or name in _GROUPS
-    _register(app, {name: _COMMANDS[name]} if name in _COMMANDS else {} if is_known else _COMMANDS)
+    if shows_summaries:
+        for command, (_, summary) in _COMMANDS.items():
+            app.command(command, help=summary)(_do_nothing)
+    elif not is_known or name in _COMMANDS:
+        chosen = {name: _COMMANDS[name]} if is_known else _COMMANDS
+        _register(app, {command: function for command, (function, _) in chosen.items()})
     for group, (help_text, commands) in _GROUPS.items():
         if group == name or not is_known:
             group_app = typer.Typer(help=help_text)
-            _register(group_app, commands)
+            if shows_summaries:
+                group_app.callback()(_do_nothing)
+            else:
+                _register(group_app, commands)
             app.add_typer(group_app, name=group)
     return app
+
+
+def _do_nothing() -> None:
+    """Stand for a command whose summary alone is shown."""
 
 
 def _register(app: typer.Typer, commands: Mapping[str, str]) -> None:

@@ -117,7 +117,7 @@ def keeps_kernel() -> bool:
     with _wrap_import_errors():
         kernel = import_module("midiprism.smf.kernel.split_kernel").split_kernel
         kernel.warn_about_cache()
-        reason = import_module("midiprism.smf.kernel.private_cache").make_private_folder(kernel.cache_folder)
+        reason = import_module("midiprism.native.private_cache").make_private_folder(kernel.cache_folder)
         return reason is None
 
 

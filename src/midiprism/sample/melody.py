@@ -139,7 +139,7 @@ def _play_melody_bar(player: Player, bar: Any, family_rng: IntArray, home: int, 
             sounding = length - 2 if last else length
             velocity = 90 + lift * 3 if step % 4 == 0 else 80
             _play_with_grace_note(player, bar, step, length, sounding, lower, velocity, slow)
-        degree += _MELODIC_STEPS[randrange(family_rng, 12)]
+        degree += int(_MELODIC_STEPS[randrange(family_rng, 12)])
         if degree > home + 7:
             degree -= 3
         elif degree < home - 6:

@@ -7,7 +7,8 @@ state is an array of two 32-bit words, a counter and a key. Two words, a tag and
 import numpy as np
 import numpy.typing as npt
 
-from midiprism.smf.kernel.jit import entry_point, helper
+from midiprism.native.types import INT64
+from midiprism.smf.kernel.jit import array_of, entry_point, helper
 
 IntArray = npt.NDArray[np.int64]
 
@@ -58,13 +59,13 @@ def randrange(rng_state: IntArray, stop: int) -> int:
     return int((hash_32(hash_32(counter) ^ rng_state[1]) * stop) >> 32)
 
 
-@entry_point("void(int64[::1], int64, int64, int64, int64)")
+@entry_point((array_of(np.int64), INT64, INT64, INT64, INT64))
 def seed_stream_from_python(rng_state: IntArray, low: int, high: int, tag: int, index: int) -> None:
     """Do what ``seed_stream`` does, for Python."""
     seed_stream(rng_state, low, high, tag, index)
 
 
-@entry_point("void(int64[::1], int64[::1])")
+@entry_point((array_of(np.int64), array_of(np.int64)))
 def fill_random_words(rng_state: IntArray, words: IntArray) -> None:
     """Fill ``words`` with the stream's next 32-bit words."""
     for index in range(words.shape[0]):

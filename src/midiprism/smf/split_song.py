@@ -6,6 +6,7 @@
 import struct
 from collections.abc import Collection, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ BY_CODES: dict[By, int] = {
 
 DEFAULT_LIMITS = Limits()
 
-_NO_TRACKS = np.empty(0, np.int64)
+_NO_TRACKS: Any = b"" if ENABLED else np.empty(0, np.int64)
 
 SOUND_EFFECTS_KIT_PROGRAM = 56
 
@@ -324,7 +325,9 @@ def run_kernel(
     """
     max_output = min(limits.max_output_bytes(len(data)), int(NO_LIMIT))
     # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
-    octets = np.frombuffer(data, np.uint8) if ENABLED else memoryview(data)
+    octets: Any = memoryview(data)
+    if ENABLED:
+        octets = data if isinstance(data, bytes) else np.frombuffer(data, np.uint8)
     answer: KernelOutput = split_kernel(
         octets,
         by,

@@ -14,7 +14,7 @@ _PATIENCE_SECONDS = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is being made.
+    """The work that is under way.
 
     Attributes:
         seen: tracks that were looked at.

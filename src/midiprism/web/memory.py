@@ -1,7 +1,7 @@
 """Gives memory that was freed back to the system.
 
 A search in millions of links frees large arrays in several threads. The C library of Linux (glibc) keeps such
-memory for each thread, as if the next request needed it, unless it took it from the system piece by piece.
+memory for each thread, as if the next request needed it.
 """
 
 import ctypes
@@ -11,8 +11,6 @@ from threading import Lock
 
 _PAUSE_SECONDS = 2.0
 _ARENA_MAX, _ARENAS = -8, 2  # an option of mallopt, and its value
-_MMAP_THRESHOLD, _MMAP_BYTES = -3, 1 << 20
-"""Larger arrays are taken from the system each by itself, and given back when they are freed."""
 
 
 class MemoryTrimmer:
@@ -34,11 +32,10 @@ class MemoryTrimmer:
 
 
 def share_freed_memory() -> None:
-    """Let threads and the system use memory that was freed; to be called before there are threads."""
+    """Let threads use memory that others have freed; to be called before there are threads."""
     set_option = getattr(_library(), "mallopt", None)
     if set_option is not None:
         set_option(_ARENA_MAX, _ARENAS)
-        set_option(_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
 def _library() -> ctypes.CDLL | None:

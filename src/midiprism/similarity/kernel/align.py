@@ -7,8 +7,8 @@ its interval is that of the example, and better if its rhythm is, too.
 from typing import Any
 
 import numpy as np
-from numba import int64
 
+from midiprism.native.types import INT64
 from midiprism.similarity.kernel.phrases import load_line
 from midiprism.similarity.kernel.tables import LINE_ROW, MAX_GROUPS
 from midiprism.smf.kernel.jit import array_of, borrowing_helper, bounds_checked_by_hand, entry_point
@@ -27,7 +27,7 @@ MATCH = row_type("score", "first", "last", "example_first", "example_last")
 """The best place: its score, and the first and the last group of it, in the line and in the example."""
 
 ALIGN_ROW = row_type(("steps", np.int64, MAX_GROUPS), ("states", np.int64, MAX_GROUPS))
-"""What is compared at each group of the line, and the last row of the alignment.
+"""The steps of a line, one for each group, and the last row of the alignment.
 
 A state is, for each group of the line, one number: the best score that ends there, and where that begins in
 the line and in the example.
@@ -110,8 +110,8 @@ def _align(example: Any, line: Any, rule: int, timed: int, row: Any, match: Any)
         array_of(np.uint16, readonly=True),
         array_of(np.uint8, readonly=True),
         array_of(np.uint8, readonly=True),
-        int64,
-        int64,
+        INT64,
+        INT64,
         array_of(MATCH),
         array_of(LINE_ROW),
         array_of(ALIGN_ROW),

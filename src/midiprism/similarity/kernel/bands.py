@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import int64
 
+from midiprism.native.types import INT64
 from midiprism.similarity.kernel.hashing import mix
 from midiprism.similarity.kernel.signature import agreement
 from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
@@ -30,8 +30,8 @@ def _band_key(signatures: Any, row: int, band: int, step: int) -> int:
     (
         array_of(np.uint32, readonly=True),
         array_of(np.int64, readonly=True),
-        int64,
-        int64,
+        INT64,
+        INT64,
         array_of(np.int64),
     )
 )
@@ -47,12 +47,12 @@ def band_keys_kernel(signatures: Any, rows: Any, band: int, step: int, keys: Any
         array_of(np.int64, readonly=True),
         array_of(np.int64, readonly=True),
         array_of(np.int64, readonly=True),
-        int64,
-        int64,
-        int64,
-        int64,
-        int64,
-        int64,
+        INT64,
+        INT64,
+        INT64,
+        INT64,
+        INT64,
+        INT64,
         array_of(np.int64),
         array_of(np.int64),
         array_of(np.uint8),

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import float64
 
+from midiprism.native.types import FLOAT64
 from midiprism.similarity.kernel.hashing import add, empty, find, number_of
 from midiprism.similarity.kernel.phrases import load_line, make_phrases
 from midiprism.similarity.kernel.tables import LINE_ROW, NO_PHRASE, ORDER_BITS, ORDER_ROW
@@ -85,7 +85,7 @@ def _order_share(order: Any, one: Any, other: Any) -> float:
         array_of(np.uint16, readonly=True),
         array_of(np.uint8, readonly=True),
         array_of(np.uint8, readonly=True),
-        float64,
+        FLOAT64,
         array_of(np.float32),
         array_of(np.float32),
         array_of(np.int64),

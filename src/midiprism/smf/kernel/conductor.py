@@ -39,10 +39,41 @@ class SongConductor(NamedTuple):
 @helper
 def stable_argsort(keys: Any) -> Any:
     """Return the indices that sort the keys and leave equal ones in their order."""
-    for at in range(1, keys.shape[0]):
-        if keys[at] < keys[at - 1]:
-            return np.argsort(keys, kind="mergesort")
-    return np.arange(keys.shape[0])
+    # NumPy's sort is generic code, which takes seconds to compile.
+    indices = np.arange(keys.shape[0])
+    spare = np.empty(keys.shape[0], np.int64)
+    width = 1
+    while width < keys.shape[0] and not is_sorted(keys, indices):
+        merge_runs(keys, indices, spare, width)
+        indices, spare = spare, indices
+        width *= 2
+    return indices
+
+
+@borrowing_helper
+def is_sorted(keys: Any, indices: Any) -> bool:
+    """Return whether the keys ascend in the order of the indices."""
+    at = 1
+    while at < indices.shape[0] and keys[indices[at - 1]] <= keys[indices[at]]:
+        at += 1
+    return bool(at >= indices.shape[0])
+
+
+@borrowing_helper
+def merge_runs(keys: Any, indices: Any, merged: Any, width: int) -> None:
+    """Merge each two neighboring runs of ``width`` indices, whose keys ascend, into one."""
+    count = indices.shape[0]
+    for start in range(0, count, 2 * width):
+        middle = min(start + width, count)
+        stop = min(start + 2 * width, count)
+        left, right = start, middle
+        for at in range(start, stop):
+            if left < middle and (right == stop or keys[indices[left]] <= keys[indices[right]]):
+                merged[at] = indices[left]
+                left += 1
+            else:
+                merged[at] = indices[right]
+                right += 1
 
 
 @borrowing_helper

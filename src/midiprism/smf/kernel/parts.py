@@ -76,6 +76,16 @@ def number_playing_ports(port_uses: Any) -> Any:
     return numbers
 
 
+@borrowing_helper
+def count_playing_ports(port_uses: Any) -> int:
+    """Return the number of ports on which a track plays."""
+    count = 0
+    for port in range(port_uses.shape[0]):
+        if port_uses[port].channels:
+            count += 1
+    return count
+
+
 @helper
 def new_sounding_notes(by: int, ports: int, notes: int) -> Any:
     """Return empty queues for the notes of a track; there are none unless it is divided by program."""
@@ -287,7 +297,7 @@ def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any) -> A
     addresses = 16 * port_uses.shape[0]
     channel_starts = np.zeros(addresses + 1, np.int64)
     playing_ports = number_playing_ports(port_uses)
-    row_by_key = np.full((np.max(playing_ports) + 1) * KEYS, NO_PART, np.int64)
+    row_by_key = np.full(count_playing_ports(port_uses) * KEYS, NO_PART, np.int64)
     rows = np.empty(count, PART)
     for at in range(count):
         channel_starts[keys[at] // PROGRAM_SLOTS + 1] += 1
@@ -314,6 +324,16 @@ def make_program_parts(keys: Any, program_change_keys: Any, port_uses: Any) -> A
     )
 
 
+@borrowing_helper
+def count_played(notes_played: Any) -> int:
+    """Return how many notes of a port play."""
+    count = 0
+    for note in range(notes_played.shape[0]):
+        if notes_played[note]:
+            count += 1
+    return count
+
+
 @helper
 def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, states: Any) -> Any:
     """Return the parts of a track whose drum channels are divided by piece, in the order of their numbers.
@@ -326,13 +346,13 @@ def make_drum_parts(by: int, keeps_zones: bool, port_uses: Any, kit_maps: Any, s
     pieces = 0
     for port in range(port_uses.shape[0]):
         if port_uses[port].channels:
-            pieces += int(np.count_nonzero(states[port].notes_played))
+            pieces += count_played(states[port].notes_played)
         if by != BY_CHANNEL and port_uses[port].channels & ~port_uses[port].drum_channels:
             common = 1
     starts = np.zeros(addresses, np.int64)
     stops = np.full(addresses, common, np.int64)
     playing_ports = number_playing_ports(port_uses)
-    row_by_note = np.full((np.max(playing_ports) + 1) * 16 * PITCHES, NO_PART, np.int64)
+    row_by_note = np.full(count_playing_ports(port_uses) * 16 * PITCHES, NO_PART, np.int64)
     rows = np.empty(common + addresses + pieces, PART)
     if common:
         init_part(rows[0], -1, ALL_CHANNELS_MASK, -1)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from midiprism.native.types import BOOLEAN, INT64
 from midiprism.smf import problems
 from midiprism.smf.kernel.channel_context import group_context_events, group_setup
 from midiprism.smf.kernel.chunks import find_next_track, is_chunk_or_end, is_track_chunk, read_chunks
@@ -17,7 +18,7 @@ from midiprism.smf.kernel.copy_writer import copy_track
 from midiprism.smf.kernel.division import divide_drums, keep_tracks, set_divisions
 from midiprism.smf.kernel.event_writer import walk_track
 from midiprism.smf.kernel.file_writer import write_header
-from midiprism.smf.kernel.jit import borrowing_helper, entry_point, helper, inlined
+from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point, helper, inlined
 from midiprism.smf.kernel.note_hash import onset_scale
 from midiprism.smf.kernel.one_instrument import keep_one_instrument
 from midiprism.smf.kernel.parts import rewind_parts
@@ -243,8 +244,18 @@ def read_song(
 
 
 @entry_point(
-    "(Array(uint8, 1, 'C', readonly=True), int64, boolean, boolean, boolean, int64, int64, int64, "
-    "Array(int64, 1, 'C'))"
+    (
+        array_of(np.uint8, readonly=True),
+        INT64,
+        BOOLEAN,
+        BOOLEAN,
+        BOOLEAN,
+        INT64,
+        INT64,
+        INT64,
+        array_of(np.int64),
+    ),
+    KernelOutput._make,
 )
 def split_kernel(
     data: Any,

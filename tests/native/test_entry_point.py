@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.native.code_file import decode, encode, source_digest
 from midiprism.sample import songs
 from midiprism.smf.kernel import jit
+from support.compiled_process import run_python
 from support.midi_writer import note, song, track
 
 SONG = song(track(note(0, 60, 0, 96)))
@@ -27,23 +29,12 @@ print(before, len(tracks), is_compiled())
 """
 
 SMALL_KERNEL = """
+from midiprism.native.types import INT64
 from midiprism.smf.kernel.jit import entry_point
-@entry_point("(int64,)")
+@entry_point((INT64,))
 def double(number):
     return 2 * number
 """
-
-
-def run_python(code: str, *arguments: str, **environment: str) -> str:
-    """Return the output of a new process."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "0", **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def test_without_the_compiler_nothing_has_to_be_compiled() -> None:
@@ -113,11 +104,11 @@ def test_a_changed_source_is_compiled_again(module_path: Path, tmp_path: Path) -
     assert run_python(code, NUMBA_CACHE_DIR=str(cache)) == "False 22 True"
 
 
-def test_a_moved_source_is_compiled_again(compiled_module: CompiledKernel, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
+def test_a_moved_source_is_not_compiled_again(compiled_module: CompiledKernel, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "kernels"
     shutil.copytree(compiled_module.module.parent, elsewhere, ignore=shutil.ignore_patterns("__pycache__"))
     code = RUN.format(folder=str(elsewhere))
-    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "False 42 True"
+    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)) == "True 42 True"
 
 
 def test_a_kernel_works_where_no_cache_can_be_written(module_path: Path, tmp_path: Path) -> None:
@@ -127,12 +118,17 @@ def test_a_kernel_works_where_no_cache_can_be_written(module_path: Path, tmp_pat
     assert run_python(code, NUMBA_CACHE_DIR=str(blocked / "cache")) == "False 42 True"
 
 
-@pytest.mark.parametrize("damage", [b"", b"damaged", b"garbage\n", b"cos\nnosuch\n."])
-def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: bytes) -> None:
-    files = [path for path in compiled_module.cache.rglob("*") if path.suffix in (".nbc", ".nbi")]
-    assert files
-    for path in files:
-        path.write_bytes(damage)
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "changed"])
+def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: str) -> None:
+    (path,) = compiled_module.cache.rglob("*.code")
+    content = path.read_bytes()
+    damaged = {
+        "empty": b"",
+        "text": b"damaged",
+        "cut": content[:-1],
+        "changed": content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    }
+    path.write_bytes(damaged[damage])
     assert run_python(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split()[1:] == [
         "42",
         "True",
@@ -141,19 +137,20 @@ def test_a_damaged_cache_is_not_used(compiled_module: CompiledKernel, damage: by
 
 def test_the_digest_of_a_folder_changes_with_any_file_in_it(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("1")
-    first = jit.source_digest(tmp_path)
+    first = source_digest([tmp_path])
     (tmp_path / "two.py").write_text("2")
-    second = jit.source_digest(tmp_path)
+    second = source_digest([tmp_path])
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "three.py").write_text("3")
-    assert len({first, second, jit.source_digest(tmp_path)}) == 3
+    assert len({first, second, source_digest([tmp_path])}) == 3
 
 
 IMPORTED_BY_KERNEL = """
 import sys
 import midiprism.smf.kernel.split_kernel
+import midiprism.native.compiler
 import midiprism.sample.render
-packages = ("midiprism.smf.", "midiprism.sample.")
+packages = ("midiprism.smf.", "midiprism.sample.", "midiprism.native.")
 print(*(module.__file__ for name, module in sys.modules.items() if name.startswith(packages)))
 """
 
@@ -163,7 +160,8 @@ def test_every_module_that_a_kernel_imports_is_in_its_digest(tmp_path: Path) -> 
     covered = (*jit.COMPILED_SOURCES, sample_folder)
     imported = {Path(name) for name in run_python(IMPORTED_BY_KERNEL).split()}
     outside = {path.name for path in imported if not any(path.is_relative_to(source) for source in covered)}
-    assert outside == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
+    calling = {"__init__.py", "code_file.py", "entry_point.py", "loader.py", "private_cache.py"}
+    assert outside - calling == {"types.py", "inspect_types.py"}, "these hold plain values of Python"
 
 
 KERNEL_FOLDER = Path(jit.__file__).parent
@@ -270,7 +268,7 @@ def test_a_cache_that_others_can_write_is_not_loaded_and_reported_once(
 ) -> None:
     (folder,) = compiled_module.cache.iterdir()
     folder.chmod(0o755)
-    path = folder if place == "folder" else next(folder.rglob("*.nbi"))
+    path = folder if place == "folder" else next(folder.rglob("*.code"))
     if harm == "writable":
         path.chmod(0o777)
     else:
@@ -294,3 +292,21 @@ def test_a_group_may_share_the_mode_of_files_in_a_closed_folder(compiled_module:
     for path in folder.rglob("*"):
         path.chmod(path.stat().st_mode | 0o020)
     assert run_with_warnings(compiled_module) == ("True 42 True", "")
+
+
+def test_machine_code_is_loaded_without_the_compiler(compiled_module: CompiledKernel) -> None:
+    code = f"{compiled_module.code}\nprint('numba' in sys.modules)"
+    assert run_python(code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split() == [
+        "True",
+        "42",
+        "True",
+        "False",
+    ]
+
+
+def test_code_for_other_processors_is_compiled_again(compiled_module: CompiledKernel) -> None:
+    (path,) = compiled_module.cache.rglob("*.code")
+    code = decode(path.read_bytes())
+    path.write_bytes(encode(code._replace(features=("no such feature",))))
+    assert run_python(compiled_module.code, NUMBA_CACHE_DIR=str(compiled_module.cache)).split()[1] == "42"
+    assert decode(path.read_bytes()) == code

@@ -1,0 +1,1 @@
+"""Machine code of kernels: compiled by Numba, kept or shipped as a file, loaded without Numba."""
