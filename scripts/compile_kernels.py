@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 
-from midiprism.smf.kernel.jit import EntryPoint
+from midiprism.native.entry_point import EntryPoint
 
 PACKAGES = (
     "midiprism.smf.kernel",
