@@ -116,6 +116,7 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 
 bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=, and their accuracy on CORPUS=, a zip of POP909
 	$(RUN) benchmarks/similarity_speed.py --work "$$WORK"
+	$(RUN) benchmarks/fingerprint_throughput.py
 	$(if $(CORPUS),$(RUN) benchmarks/similarity_accuracy.py "$$CORPUS")
 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
