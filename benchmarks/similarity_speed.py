@@ -13,7 +13,7 @@ import resource
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ TRACKS_PER_SONG = 2.63
 SETS = 100_000
 SET_SIZES = (50, 200)
 FEW_SETS = 2_000
+ROUNDS = 7
 VALUES = 64
 QUERIES = 300
 CUT_UNITS = 4 * 4 * 48
@@ -113,24 +114,31 @@ def measure_signatures(count: int) -> None:
         phrases = rng.integers(0, 1 << 32, size * count, np.uint32)
         sets = PhraseSets(phrases, np.arange(1, count + 1) * size)
         sign_phrases(PhraseSets(phrases[:size], sets.ends[:1]))
-        rates = {"midiprism": _rate(count, lambda sets=sets: sign_phrases(sets))}  # type: ignore[misc]
-        rates |= dict(_peer_rates(phrases, size, count))
+        competitors: dict[str, _Competitor] = {
+            "midiprism": (count, lambda sets=sets: sign_phrases(sets)),  # type: ignore[misc]
+            **dict(_peers(phrases, size, count)),
+        }
+        rates = _rates(competitors)
         print(f"signatures of {size} phrases, {VALUES} values, sets/s of one core:")
         for name, rate in rates.items():
             print(f"  {name:<32} {rate:12,.0f}  1/{rates['midiprism'] / rate:.1f}", flush=True)
 
 
-def _rate(count: int, work: Callable[[], object], rounds: int = 3) -> float:
-    """Return the rate of the fastest of some rounds, in processor time."""
-    best = float("inf")
-    for _ in range(rounds):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return count / best
+_Competitor = tuple[int, Callable[[], object]]
 
 
-def _peer_rates(phrases: Any, size: int, count: int) -> Iterator[tuple[str, float]]:
+def _rates(competitors: Mapping[str, _Competitor]) -> dict[str, float]:
+    """Return the rate of each in the fastest of some rounds, in which they take turns; in processor time."""
+    best = dict.fromkeys(competitors, float("inf"))
+    for _ in range(ROUNDS):
+        for name, (_, work) in competitors.items():
+            started = time.process_time()
+            work()
+            best[name] = min(best[name], time.process_time() - started)
+    return {name: count / best[name] for name, (count, _) in competitors.items()}
+
+
+def _peers(phrases: Any, size: int, count: int) -> Iterator[tuple[str, _Competitor]]:
     few_sets = min(FEW_SETS, count)
     few = [[b"%d" % it for it in phrases[at : at + size]] for at in range(0, few_sets * size, size)]
     try:
@@ -141,19 +149,19 @@ def _peer_rates(phrases: Any, size: int, count: int) -> Iterator[tuple[str, floa
         hashes = phrases.astype(np.uint64)
         offsets = np.arange(0, len(phrases) + 1, size, dtype=np.uint64)
         flat = RMinHash.digest_matrix_from_flat_token_hashes
-        yield "rensa, from hashes, all at once", _rate(count, lambda: flat(hashes, offsets, VALUES, 1))
+        yield "rensa, from hashes, all at once", (count, lambda: flat(hashes, offsets, VALUES, 1))
 
         def one_by_one() -> None:
             for tokens in few:
                 RMinHash(num_perm=VALUES, seed=1).update(tokens)
 
-        yield "rensa, from texts, one by one", _rate(few_sets, one_by_one)
+        yield "rensa, from texts, one by one", (few_sets, one_by_one)
     try:
         from datasketch import MinHash
     except ImportError:
         print("datasketch is not installed")
     else:
-        yield "datasketch", _rate(few_sets, lambda: MinHash.bulk(few, num_perm=VALUES))
+        yield "datasketch", (few_sets, lambda: MinHash.bulk(few, num_perm=VALUES))
 
 
 def write_fingerprints(out: Path, maker: TrackMaker, first_id: int, last_id: int) -> None:

@@ -120,7 +120,7 @@ def test_a_lost_track_has_no_fingerprint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", [(1,), (2, 4), (3, 5), (1, 2, 3, 4, 5)], ids=str)
 def test_lost_tracks_that_are_back_get_their_fingerprints(tmp_path: Path, lost: tuple[int, ...]) -> None:
-    """Where they belong, and so that groups compare them, too."""
+    """They get them in the order of ids, and groups compare them, too."""
     melodies = {f"{number}": [transposed(make_melody(1), number)] for number in range(1, 6)}
     out = split_melodies(tmp_path, melodies)
     with open_reader(address_of(out)) as reader:

@@ -27,7 +27,7 @@ MATCH = row_type("score", "first", "last", "example_first", "example_last")
 """The best place: its score, and the first and the last group of it, in the line and in the example."""
 
 ALIGN_ROW = row_type(("steps", np.int64, MAX_GROUPS), ("states", np.int64, MAX_GROUPS))
-"""What is compared at each group of the line, and the last row of the alignment.
+"""The steps of a line, one for each group, and the last row of the alignment.
 
 A state is, for each group of the line, one number: the best score that ends there, and where that begins in
 the line and in the example.
