@@ -62,8 +62,7 @@ web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serv
 
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
 	@echo 'Compiling the kernels, unless they are in the cache.'
-	@$(RUN) -c 'from midiprism.sample import generate_songs; list(generate_songs(600))' & samples=$$!; \
-	$(RUN) -c 'from midiprism.smf.kernel import split_kernel; split_kernel.prepare()' && wait $$samples
+	@$(RUN) scripts/compile_kernels.py
 	.ci/in_memory $(RUN) -m pytest -n auto --dist worksteal
 
 lint: $(STAMP)-dev ## Check format and style

@@ -84,7 +84,7 @@ def test_a_relocation_killed_at_any_point_is_completed_by_the_same_call(
     points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=copied, remove=remove))
     assert points > (40 if copied else 5)
     step = STEPS.get((catalog_backend, store), POSTGRES_STEPS)[torn]
-    for last in every(2 * step, range(1, points + 1), nightly_step=step):
+    for last in every(3 * step, range(1, points + 1), nightly_step=step):
         folder = tmp_path / f"{last}"
         out, new = result_to_relocate(folder, store, whole), folder / "new"
         wanted = relocated_content(out, out)
