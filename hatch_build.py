@@ -4,6 +4,7 @@ Where this fails, as without Numba, the wheel has no machine code: midiprism the
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc] # hatchling has
         if version == "editable" or os.environ.get("MIDIPRISM_SHIP_CODE") == "0":
             return
         folder = Path(self.directory, "shipped")
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier build
         command = [sys.executable, "-m", "midiprism.native.ship", str(folder)]
         environment = os.environ | {"PYTHONPATH": str(Path(self.root, "src")), "PYTHONDONTWRITEBYTECODE": "1"}
         compilers = [subprocess.Popen([*command, *modules], env=environment) for modules in MODULE_GROUPS]
@@ -47,3 +49,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc] # hatchling has
             )
         if folder.exists():
             build_data["force_include"][str(folder)] = SHIPPED_FOLDER
+
+    def finalize(self, *_arguments: Any) -> None:
+        """Remove what is in the wheel now."""
+        shutil.rmtree(Path(self.directory, "shipped"), ignore_errors=True)

@@ -37,6 +37,19 @@ def test_the_image_gets_every_file_that_it_copies() -> None:
     assert all((ROOT / name).exists() for name in sent)
 
 
+def test_the_wheel_has_machine_code_of_every_entry_point() -> None:
+    hook = read("hatch_build.py")
+    groups = hook[hook.index("MODULE_GROUPS") : hook.index("SHIPPED_FOLDER")]
+    compiled = set(re.findall(r'"(midiprism\.[\w.]+)"', groups))
+    source = ROOT / "src"
+    with_entry_points = {
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for path in source.rglob("*.py")
+        if re.search(r"^@entry_point\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert compiled == with_entry_points
+
+
 def test_the_workflows_try_the_systems_that_are_stated_and_the_oldest_and_newest_python() -> None:
     tests = read(".github/workflows/tests.yml")
     lowest, highest = re.findall(r"3\.(\d+)", PROJECT["requires-python"])
