@@ -60,10 +60,11 @@ serve: $(STAMP)-web ## Open a page that shows and plays OUT= (or split), which i
 web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serve`, with Node
 	cd scripts/web && npm ci --silent && npm run --silent build
 
+# Many tests wait for processes or servers, so that one test process more than there are cores keeps them busy.
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
 	@echo 'Compiling the kernels, unless they are in the cache.'
 	@$(RUN) scripts/compile_kernels.py
-	.ci/in_memory $(RUN) -m pytest -n auto --dist worksteal
+	.ci/in_memory $(RUN) -m pytest -n "$$($(RUN) -c 'import os; print(os.cpu_count() + 1)')" --dist worksteal
 
 lint: $(STAMP)-dev ## Check format and style
 	$(RUN) -m ruff format --check .
@@ -116,6 +117,7 @@ bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), 
 
 bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=, and their accuracy on CORPUS=, a zip of POP909
 	$(RUN) benchmarks/similarity_speed.py --work "$$WORK"
+	$(RUN) benchmarks/fingerprint_throughput.py
 	$(if $(CORPUS),$(RUN) benchmarks/similarity_accuracy.py "$$CORPUS")
 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=

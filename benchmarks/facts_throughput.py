@@ -45,11 +45,17 @@ def run_seconds(source: Path, out: Path, *options: str) -> float:
     return float(facts["seconds"] - facts["loading_seconds"])
 
 
+def make_songs(count: int, work: Path) -> Path:
+    """Write sample songs to a new folder in ``work``, and return it."""
+    source = work / "songs"
+    sample = [sys.executable, "-m", "midiprism", "sample", "--quiet", "--songs", str(count), "--seed", "1"]
+    subprocess.run([*sample, "--duplicates", "0.49", str(source)], check=True)
+    return source
+
+
 def measure_runs(songs: int, rounds: int, work: Path) -> None:
     """Print the ratio of whole runs with facts to those without, as a speed."""
-    source = work / "songs"
-    sample = [sys.executable, "-m", "midiprism", "sample", "--quiet", "--songs", str(songs), "--seed", "1"]
-    subprocess.run([*sample, "--duplicates", "0.49", str(source)], check=True)
+    source = make_songs(songs, work)
     for store in ("files", "parquet"):
         seconds: dict[str, list[float]] = {"--no-facts": [], "": []}
         for number in range(rounds):

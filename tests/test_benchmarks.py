@@ -194,6 +194,12 @@ def test_similarity_is_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_runs_with_fingerprints_are_measured() -> None:
+    output = benchmark_output("fingerprint_throughput", "--songs", "40", "--rounds", "1")
+    assert "files: " in output
+    assert "parquet: " in output
+
+
 def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     melodies = [make_melody(seed) for seed in range(6)]
     archive = tmp_path / "pop.zip"

@@ -64,7 +64,8 @@ def _run(given: list[str], output: StandardOutput) -> int:
         arguments, config_file = configured.arguments, configured.file
         if LOG_JSON_OPTION in arguments:
             start_json_log()
-        command = make_app(given or ["--help"])(
+        completes = "_MIDIPRISM_COMPLETE" in os.environ  # a shell asks, without arguments
+        command = make_app(given if given or completes else ["--help"])(
             args=arguments or ["--help"], prog_name="midiprism", standalone_mode=False
         )
         code = command() if callable(command) else command
