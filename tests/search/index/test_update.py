@@ -88,7 +88,7 @@ def songs_of_last_commit(changing: ChangingCatalog) -> set[int]:
         return changed_songs | {song_id for (song_id,) in catalog.fetch_all(query)}
 
 
-def dead_songs(index: SearchIndex) -> int:
+def dead_songs(index: Generation) -> int:
     """Return how many songs of segments are in a later one."""
     return sum(len(segment.dead_songs) for segment in index.segments)
 
