@@ -68,10 +68,9 @@ def write_songs(
 
 
 def _create_empty_folder(root: str) -> None:
-    folder = os.path.abspath(root)  # without a current folder, it is that which is reported
     try:
-        os.makedirs(folder, exist_ok=True)
-        with os.scandir(folder) as entries:
+        os.makedirs(root, exist_ok=True)
+        with os.scandir(root) as entries:
             occupied = next(entries, None) is not None
     except FileExistsError as error:
         raise UsageError(f"{root} is a file; name a folder for the sample songs.") from error
