@@ -33,7 +33,7 @@ def test_sample_passes_its_options_on(
 ) -> None:
     calls = replace(monkeypatch)
     assert main(["sample", "my songs", "--songs", "5", "--seed", "7", "--duplicates", "0.2"]) == 0
-    assert calls == [(Path("my songs"), 5, 7, 0.2)]
+    assert calls == [(Path("my songs").absolute(), 5, 7, 0.2)]
     out = capsys.readouterr().out
     assert "Wrote 5 songs (12.3 KB) in my songs." in out
     assert "midiprism split 'my songs' -o split" in out

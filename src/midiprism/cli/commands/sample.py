@@ -40,9 +40,10 @@ def sample(
     from midiprism.sample import write_songs
 
     started = time.perf_counter()
+    path = Path(folder).absolute()  # a missing current folder is an error of its own
     with _song_progress(songs, quiet=output.quiet) as progress:
         try:
-            summary = write_songs(Path(folder), songs, seed=seed, duplicates=duplicates, progress=progress)
+            summary = write_songs(path, songs, seed=seed, duplicates=duplicates, progress=progress)
         except ValueError as error:
             raise UsageError(str(error)) from error
         except OSError as error:
