@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from common import sample_songs_folder
 from midiprism import split
 from midiprism.features.track_facts import FactsCalculator
 from midiprism.sample import generate_songs
@@ -45,25 +47,32 @@ def run_seconds(source: Path, out: Path, *options: str) -> float:
     return float(facts["seconds"] - facts["loading_seconds"])
 
 
-def make_songs(count: int, work: Path) -> Path:
-    """Write sample songs to a new folder in ``work``, and return it."""
-    source = work / "songs"
-    sample = [sys.executable, "-m", "midiprism", "sample", "--quiet", "--songs", str(count), "--seed", "1"]
-    subprocess.run([*sample, "--duplicates", "0.49", str(source)], check=True)
-    return source
+def compare_runs(what: str, run: Callable[[str, Path, bool], float], rounds: int, work: Path) -> None:
+    """Print for each store how fast whole runs with something are relative to those without it.
+
+    Args:
+        what: the runs have or do without.
+        run: called with a store, a new folder and whether the run has it; returns its seconds.
+        rounds: runs of each kind, which take turns.
+        work: folder of the results, which stay.
+    """
+    for store in ("files", "parquet"):
+        seconds: dict[bool, list[float]] = {False: [], True: []}
+        for number in range(rounds):
+            for has_it, values in seconds.items():
+                values.append(run(store, work / f"{store}-{number}-{has_it}", has_it))
+        without, with_it = (statistics.median(values) for values in seconds.values())
+        print(f"{store}: {without:.2f} s without {what}, {with_it:.2f} s with; {without / with_it:.2f}")
 
 
 def measure_runs(songs: int, rounds: int, work: Path) -> None:
     """Print the ratio of whole runs with facts to those without, as a speed."""
-    source = make_songs(songs, work)
-    for store in ("files", "parquet"):
-        seconds: dict[str, list[float]] = {"--no-facts": [], "": []}
-        for number in range(rounds):
-            for option, values in seconds.items():
-                out = work / f"{store}-{number}{option}"
-                values.append(run_seconds(source, out, "--store", store, *filter(None, [option])))
-        without, with_facts = (statistics.median(values) for values in seconds.values())
-        print(f"{store}: {without:.2f} s without facts, {with_facts:.2f} s with; {without / with_facts:.2f}")
+    source = sample_songs_folder(work / "songs", songs)
+
+    def run(store: str, out: Path, has_facts: bool) -> float:
+        return run_seconds(source, out, "--store", store, *([] if has_facts else ["--no-facts"]))
+
+    compare_runs("facts", run, rounds, work)
 
 
 def main() -> None:

@@ -7,31 +7,27 @@ between the runs.
 """
 
 import argparse
-import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import machine_description
-from facts_throughput import make_songs, run_seconds
+from common import machine_description, sample_songs_folder
+from facts_throughput import compare_runs, run_seconds
 from midiprism.similarity.folder import similarity_folder
 
 
 def measure(source: Path, rounds: int, work: Path) -> None:
     """Print the ratio of whole runs with fingerprints to those without, as a speed."""
-    for store in ("files", "parquet"):
-        seconds: dict[str, list[float]] = {"without": [], "with": []}
-        for number in range(rounds):
-            for name, values in seconds.items():
-                out = work / f"{store}-{number}-{name}"
-                folder = Path(similarity_folder(str(out)))
-                if name == "with":
-                    folder.mkdir(parents=True)
-                values.append(run_seconds(source, out, "--store", store))
-                assert (folder.exists() and any(folder.iterdir())) == (name == "with")
-        without, with_prints = (statistics.median(values) for values in seconds.values())
-        ratio = without / with_prints
-        print(f"{store}: {without:.2f} s without fingerprints, {with_prints:.2f} s with; {ratio:.2f}")
+
+    def run(store: str, out: Path, has_fingerprints: bool) -> float:
+        folder = Path(similarity_folder(str(out)))
+        if has_fingerprints:
+            folder.mkdir(parents=True)
+        seconds = run_seconds(source, out, "--store", store)
+        assert (folder.exists() and any(folder.iterdir())) == has_fingerprints
+        return seconds
+
+    compare_runs("fingerprints", run, rounds, work)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print(machine_description())
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        source = options.source or make_songs(options.songs, Path(folder))
+        source = options.source or sample_songs_folder(Path(folder) / "songs", options.songs)
         measure(source, options.rounds, Path(folder))
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from multiprocessing import get_context
 
 from midiprism.native.entry_point import EntryPoint
+from midiprism.native.ship import entry_points_of
 
 PACKAGES = (
     "midiprism.smf.kernel",
@@ -25,11 +26,9 @@ def find_entry_points() -> Iterator[tuple[str, str]]:
     """Yield the module and the name of each kernel that is not in the cache."""
     for package in PACKAGES:
         for info in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
-            for name, value in vars(import_module(info.name)).items():
-                if not isinstance(value, EntryPoint) or value.python_function.__module__ != info.name:
-                    continue
-                if not value.is_compiled():
-                    yield info.name, name
+            for entry in entry_points_of(info.name):
+                if not entry.is_compiled():
+                    yield info.name, entry.name
 
 
 def compile_one(module: str, name: str) -> None:

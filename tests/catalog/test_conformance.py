@@ -39,14 +39,6 @@ def song(number: int, *track_numbers: int, outcome: str | None = "split") -> Son
     return song_record(b"/%d.mid" % number, number.to_bytes(32), *links, outcome=outcome)
 
 
-@pytest.fixture
-def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
-    """Yield a new catalog, in SQLite or PostgreSQL, whose first run has begun."""
-    with open_catalog(catalog_access.catalog_address(tmp_path)) as opened:
-        opened.begin_run({}, NOW)
-        yield opened
-
-
 @pytest.fixture(params=["catalog", "dry run", "dry run of a new result"])
 def run_catalog(request: pytest.FixtureRequest, catalog: Catalog) -> Iterator[RunCatalog]:
     """Yield a catalog as a run uses it."""

@@ -1,29 +1,18 @@
 """Tests of facts that come after the batch that records their track."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import pytest
 from sqlalchemy import select
 
-from midiprism.catalog import BatchRecord, Catalog, open_catalog
-from midiprism.catalog.late_facts import FACT_NAMES
+from midiprism.catalog import BatchRecord, Catalog
 from midiprism.catalog.schema import batches, tracks
 from midiprism.features.facts_version import FACTS_VERSION
+from midiprism.records.fields import TRACK_FACT_NAMES
 from midiprism.records.track_record import TrackRecord
-from support import catalog_access
 from support.records import link_record, song_record, track_record
 
 NOW = "2026-01-01T00:00:00+00:00"
 FACTS = {"facts_version": FACTS_VERSION, "n_pitches_used": 7, "median_pitch": 61.0}
-
-
-@pytest.fixture
-def catalog(tmp_path: Path, catalog_backend: str) -> Iterator[Catalog]:
-    """Yield a new catalog, in SQLite or PostgreSQL, whose first run has begun."""
-    with open_catalog(catalog_access.catalog_address(tmp_path)) as opened:
-        opened.begin_run({}, NOW)
-        yield opened
 
 
 def batch(number: int, *its_tracks: TrackRecord) -> BatchRecord:
@@ -77,4 +66,4 @@ def test_facts_that_are_recorded_stay(catalog: Catalog) -> None:
 
 
 def test_all_facts_of_a_track_are_completed() -> None:
-    assert {"facts_version", "pitch_class_weights", "role", "notes_per_beat"} <= {*FACT_NAMES}
+    assert {"facts_version", "pitch_class_weights", "role", "notes_per_beat"} <= {*TRACK_FACT_NAMES}

@@ -38,8 +38,7 @@ def test_compiling_is_announced_before_it_starts(
 ) -> None:
     source = write_files(tmp_path / "songs", {"a.mid": fake_song(PIANO), "b.mid": fake_song(BASS)})
     events: list[str] = []
-    (tmp_path / "file").touch()
-    entry_point = SimpleNamespace(warn_about_cache=lambda: None, cache_folder=tmp_path / "file" / "cache")
+    entry_point = SimpleNamespace(can_keep_code=lambda: False)
     kernel = SimpleNamespace(
         is_compiled=lambda: compiled, prepare=lambda: events.append("prepare"), split_kernel=entry_point
     )

@@ -12,9 +12,7 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.queries.facts import FactIndex
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.records.batches import BatchRecord, Columns
-from midiprism.records.fields import TRACK_FIELDS
-
-FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
+from midiprism.records.fields import TRACK_FACT_NAMES
 
 
 def with_facts_of_later(batches: Sequence[BatchRecord]) -> list[BatchRecord]:
@@ -35,7 +33,7 @@ def with_facts_of_later(batches: Sequence[BatchRecord]) -> list[BatchRecord]:
 
 def _filled(tracks: Columns, facts: Mapping[int, tuple[Columns, int]]) -> Columns:
     columns: dict[str, Sequence[Any]] = {}
-    for name in FACT_NAMES:
+    for name in TRACK_FACT_NAMES:
         values = [*tracks[name]]
         for index, (others, position) in facts.items():
             values[index] = others[name][position]
@@ -63,5 +61,5 @@ def add_late_facts(catalog: Catalog, batch: BatchRecord, known_ids: Mapping[byte
     index = FactIndex(catalog, FACTS_VERSION)
     track_ids = sorted(index.without_facts([*late]))
     tracks = batch.tracks.take([late[track_id] for track_id in track_ids])
-    index.set_track_facts(track_ids, {name: tracks[name] for name in FACT_NAMES})
+    index.set_track_facts(track_ids, {name: tracks[name] for name in TRACK_FACT_NAMES})
     return track_ids

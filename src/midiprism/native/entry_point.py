@@ -106,11 +106,8 @@ class EntryPoint:
         except OSError:
             return False
 
-    def warn_about_cache(self) -> None:
-        """Issue a KernelCacheWarning, one per process, if the compiled form cannot be kept."""
-        self._may_keep()
-
-    def _may_keep(self) -> bool:
+    def can_keep_code(self) -> bool:
+        """Return whether the compiled form can be kept; if not, issue one KernelCacheWarning a process."""
         reason = make_private_folder(self.cache_folder)
         if reason is not None:
             _warn_once(self.cache_folder, reason)
@@ -133,7 +130,7 @@ class EntryPoint:
         kept = self._load(self._shipped_file)
         if kept is not None:
             return kept
-        if not self._may_keep():
+        if not self.can_keep_code():
             return load(self._compile_code(self), self.signature, self._make_result)
         path = self._cached_file
         kept = self._load(path)

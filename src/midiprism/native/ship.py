@@ -8,12 +8,17 @@ from pathlib import Path
 from midiprism.native.entry_point import EntryPoint
 
 
+def entry_points_of(module: str) -> list[EntryPoint]:
+    """Return the entry points that a module defines, not those that it imports."""
+    values = vars(import_module(module)).values()
+    return [it for it in values if isinstance(it, EntryPoint) and it.python_function.__module__ == module]
+
+
 def compile_modules(folder: Path, modules: Sequence[str]) -> None:
     """Compile the entry points that modules define, and keep their machine code below a folder."""
     for name in modules:
-        for value in vars(import_module(name)).values():
-            if isinstance(value, EntryPoint) and value.python_function.__module__ == name:
-                value.compile_into(folder)
+        for entry in entry_points_of(name):
+            entry.compile_into(folder)
 
 
 if __name__ == "__main__":

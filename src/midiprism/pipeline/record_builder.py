@@ -20,7 +20,14 @@ from midiprism.records.batches import (
 )
 from midiprism.records.bounds import clamp_to_int64, int32_or_none
 from midiprism.records.field import Field
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, ProblemRecord, SongRecord
+from midiprism.records.fields import (
+    LINK_FIELDS,
+    SONG_FIELDS,
+    TRACK_FACT_NAMES,
+    TRACK_FIELDS,
+    ProblemRecord,
+    SongRecord,
+)
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import RecordedSong, SongContent, SongRef, UnreadableError
 from midiprism.stores import StoredTrack
@@ -93,7 +100,6 @@ def _storable_name(text: str | None) -> str | None:
 
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
-_FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
 _GROUP_NAMES = tuple(field.name for field in TRACK_FIELDS if field.grouped)
 _NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed or field.grouped)
 """The facts of a song are found from those of its tracks, in the commit; groups by others, when asked for."""
@@ -167,12 +173,12 @@ class BatchBuilder:
         for name in _GROUP_NAMES:
             columns[name] += [None] * len(digests)
         if facts and len(digests_with_facts) == len(digests):
-            for name in _FACT_NAMES:
+            for name in TRACK_FACT_NAMES:
                 columns[name] += facts[name]
             return
         places = {digest: place for place, digest in enumerate(digests_with_facts)}
         takes = [places.get(digest, -1) for digest in digests]
-        for name in _FACT_NAMES:
+        for name in TRACK_FACT_NAMES:
             values = [*facts.get(name, ()), None]  # which is at -1
             columns[name] += map(values.__getitem__, takes)
 

@@ -115,10 +115,8 @@ def keeps_kernel() -> bool:
         MidiprismError: the splitter cannot be loaded at all.
     """
     with _wrap_import_errors():
-        kernel = import_module("midiprism.smf.kernel.split_kernel").split_kernel
-        kernel.warn_about_cache()
-        reason = import_module("midiprism.native.private_cache").make_private_folder(kernel.cache_folder)
-        return reason is None
+        can_keep: bool = import_module("midiprism.smf.kernel.split_kernel").split_kernel.can_keep_code()
+        return can_keep
 
 
 def prepare_kernel() -> None:

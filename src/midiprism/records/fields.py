@@ -232,6 +232,9 @@ class SongRecord(NamedTuple):
 TRACK_FIELDS = declared_fields(TrackRecord)
 LINK_FIELDS = declared_fields(LinkRecord)
 SONG_FIELDS = declared_fields(SongRecord)
+TRACK_FACT_NAMES = tuple(field.name for field in TRACK_FIELDS if field.computed)
+"""Names of the fields of tracks that ``midiprism.features`` computes."""
+
 SONG_FACT_FIELDS = tuple(
     field for field in SONG_FIELDS if (field.computed and field.name != "facts_version") or field.grouped
 )

@@ -1,7 +1,7 @@
 """Types of searches by example and of groupings. It loads neither compiler nor database."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 DEFAULT_THRESHOLD = 0.15
 """Least score of two tracks that are linked: see ``grouping.Comparison``."""
@@ -38,6 +38,10 @@ class FoundTrack(NamedTuple):
     def rank(self) -> tuple[float, int, int]:
         """The smallest is the best: by the score, then the least transposition, then the id."""
         return -self.score, abs(self.transposition), self.id
+
+    def place_to_json(self) -> dict[str, Any]:
+        """Return where the track has the music, and how like the example that is: all but what names it."""
+        return {name: value for name, value in self._asdict().items() if name not in ("id", "digest")}
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ class FingerprintUpdate:
 
     Args:
         result: that is served.
-        patience: seconds for which a request waits before it is told to ask again.
+        patience: seconds for which a request waits before the answer is to ask again.
     """
 
     def __init__(self, result: ServedResult, patience: float = _PATIENCE_SECONDS) -> None:
@@ -75,7 +75,7 @@ class FingerprintUpdate:
         return None
 
     def stop(self) -> None:
-        """End after the tracks in hand; the next update resumes there."""
+        """End after the tracks that are being read; the next update resumes there."""
         self._stopped.set()
 
 

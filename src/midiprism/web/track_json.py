@@ -4,7 +4,6 @@ from typing import Any
 
 from midiprism.catalog.track_row import TrackRow
 from midiprism.fs.path_text import path_text
-from midiprism.similarity.types import FoundTrack
 from midiprism.smf.instruments import DRUM_FAMILY
 
 
@@ -31,18 +30,6 @@ def row_to_json(row: TrackRow) -> dict[str, Any]:
         "length_bars": track.length_bars,
         "length_seconds": track.last_note_seconds,
         "is_drums": is_drums(row),
-    }
-
-
-def match_to_json(match: FoundTrack) -> dict[str, Any]:
-    """Return where a track has the music of another one, and how like it is."""
-    return {
-        "score": match.score,
-        "first_quarter": match.first_quarter,
-        "quarters": match.quarters,
-        "transposition": match.transposition,
-        "tempo_ratio": match.tempo_ratio,
-        "example_quarter": match.example_quarter,
     }
 
 

@@ -24,15 +24,7 @@ def announce_similarity_compiling(*, quiet: bool) -> None:
 
 def similar_to_json(track: "FoundTrack", row: "TrackRow") -> dict[str, Any]:
     """Return a track that was found, for ``--json``."""
-    return {
-        "score": track.score,
-        "first_quarter": track.first_quarter,
-        "quarters": track.quarters,
-        "transposition": track.transposition,
-        "tempo_ratio": track.tempo_ratio,
-        "example_quarter": track.example_quarter,
-        **track_to_json(row),
-    }
+    return {**track.place_to_json(), **track_to_json(row)}
 
 
 def print_similar(found: "Sequence[tuple[FoundTrack, TrackRow]]") -> None:

@@ -28,7 +28,7 @@ from midiprism.web.notes import (
 from midiprism.web.problems import problem_text
 from midiprism.web.served_result import ServedResult, Snapshot
 from midiprism.web.track_facts import track_facts
-from midiprism.web.track_json import match_to_json, row_to_json
+from midiprism.web.track_json import row_to_json
 
 MAX_THUMBNAILS = 100
 _MAX_SONGS = 100
@@ -87,7 +87,7 @@ def similar(request: Request) -> JsonResponse:
         if pending is not None:
             return JsonResponse(pending.as_json(), 202)
         found = snapshot.similar(digest, _MAX_SIMILAR)
-    return JsonResponse({"tracks": [{**row_to_json(row), **match_to_json(match)} for match, row in found]})
+    return JsonResponse({"tracks": [{**row_to_json(row), **match.place_to_json()} for match, row in found]})
 
 
 def file(request: Request) -> Response:

@@ -1,4 +1,4 @@
-/** Tracks with the music of the one on a page: found, laid over its notes, and heard with it. */
+/** Tracks with the music of the one on a page: found, laid over its notes, and played with it. */
 
 import { getJson, getWhenMade } from "./api.js";
 import { announce, fill, h, icon, toast } from "./dom.js";
@@ -103,8 +103,8 @@ export class SimilarTracks {
   }
 
   /** Show the notes of another track over those of the roll, and both as lanes, which play together. */
-  #begin(other, theirs) {
-    const lane = alignedLane(this.item.score, theirs, other);
+  #begin(other, otherScore) {
+    const lane = alignedLane(this.item.score, otherScore, other);
     const score = withLane(this.item.score, { ...lane, name: `${nameOf(other)}, ${other.song}` });
     const begin = this.surface.timeMap.toSeconds(other.example_quarter * this.surface.timeMap.ticksPerQuarter);
     player.show({ ...this.item, key: score.key, detail: `with ${nameOf(other)}`, score });

@@ -8,10 +8,10 @@ import { TimeMap } from "./time_map.js";
  */
 export function alignedLane(score, other, match) {
   const own = new TimeMap(score);
-  const theirs = new TimeMap(other);
+  const otherMap = new TimeMap(other);
   const ratio = match.tempo_ratio ?? 1;
   const tickOf = (seconds) => {
-    const quarters = theirs.toTicks(seconds) / theirs.ticksPerQuarter - match.first_quarter;
+    const quarters = otherMap.toTicks(seconds) / otherMap.ticksPerQuarter - match.first_quarter;
     return (match.example_quarter + quarters / ratio) * own.ticksPerQuarter;
   };
   const secondsOf = (seconds) => own.toSeconds(Math.max(0, tickOf(seconds)));
