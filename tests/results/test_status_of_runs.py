@@ -181,7 +181,6 @@ def test_a_lock_without_a_run_is_reported(result: Path) -> None:
     assert (status.is_running, status.locked, status.resume_arguments) == (False, True, None)
 
 
-@pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)
 def test_a_run_that_ends_while_the_status_is_read_is_not_cut_off(
     result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -256,12 +256,15 @@ def watch_status(
 
 
 def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunRecord], bool]:
-    """Return the last runs, and whether ``out`` is locked; without a lock, a ``running`` run was cut off."""
+    """Return the last runs, and whether ``out`` is locked; without a lock, a ``running`` run was cut off.
+
+    In a shared catalog, where a run may be on another machine, one whose record expired was cut off as well.
+    """
     records = _last_runs(catalog, run_limit)
     while True:
-        recorded = bool(records) and records[0].state == "running" and not catalog.shared
-        locked = is_locked(out, run_recorded=recorded)
-        if locked or not recorded:
+        unfinished = bool(records) and records[0].state == "running" and not records[0].is_active
+        locked = is_locked(out, run_recorded=unfinished and not catalog.shared)
+        if locked or not unfinished:
             return records, locked
         # The run may have ended in between, which it records before it unlocks; or another may have begun.
         before, records = records[0].id, _last_runs(catalog, run_limit)
