@@ -30,6 +30,8 @@ def _state(values: Any, count: int, value: int) -> int:
 @borrowing_helper
 def finish_tempo(walk: Any, work: Any) -> None:
     """Add the time since the last change of tempo to that of its tempo."""
+    if walk.end_tick >= walk.tempo_tick:
+        walk.end_time = walk.elapsed + float(walk.end_tick - walk.tempo_tick) * walk.tempo
     ticks = walk.tick - walk.tempo_tick
     if ticks == 0 or walk.smpte != 0:
         return
@@ -38,6 +40,8 @@ def finish_tempo(walk: Any, work: Any) -> None:
     if walk.tempo > 0:
         rate = 60.0 * MICROSECONDS_PER_SECOND / walk.tempo + 0.5
         bucket = min(TEMPO_BUCKETS - 1, int(rate))
+    walk.first_bucket = min(walk.first_bucket, bucket)
+    walk.last_bucket = max(walk.last_bucket, bucket)
     work.tempo_times[bucket] += time
     if time > work.longest_times[bucket]:
         work.longest_times[bucket] = time
