@@ -69,6 +69,15 @@ def count_tracks_after(reader: CatalogReader, track_id: int) -> int:
     return int(count)
 
 
+def count_tracks_up_to(reader: CatalogReader, track_id: int) -> int:
+    """Return the number of tracks whose ids are not higher."""
+    if track_id >= highest_track_id(reader):
+        ((count,),) = reader.fetch("SELECT count(*) FROM {tracks}")  # which an index answers
+    else:
+        ((count,),) = reader.fetch("SELECT count(*) FROM {tracks} WHERE id <= ?", (track_id,))
+    return int(count)
+
+
 def digests_of(reader: CatalogReader, track_ids: Sequence[int]) -> dict[int, bytes]:
     """Return the digests of those tracks that there are, by their ids."""
     found: dict[int, bytes] = {}

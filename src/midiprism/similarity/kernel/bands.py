@@ -12,6 +12,17 @@ from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point
 
 _HALF = 16
 
+STEPS = (21, 27)
+"""A band has the values of a signature at this distance from each other."""
+
+BANDS = len(STEPS) * SIGNATURE_VALUES
+"""Bands are numbered, first those of one step, then those of the other."""
+
+MARK_BITS = 18
+"""Bits of the first half of a key that say which mark is that of a track, in each band."""
+
+MARK_BYTES = BANDS << MARK_BITS >> 3
+
 
 @borrowing_helper
 def _band_key(signatures: Any, row: int, band: int, step: int) -> int:
@@ -24,6 +35,79 @@ def _band_key(signatures: Any, row: int, band: int, step: int) -> int:
         if part == 0:
             key >>= 1
     return key
+
+
+@borrowing_helper
+def _fill_halves(signatures: Any, row: int, halves: Any) -> None:
+    """Fill the part of keys that each value of a signature gives."""
+    for value in range(SIGNATURE_VALUES):
+        halves[value] = mix(int(signatures[row * SIGNATURE_VALUES + value])) & (1 << _HALF) - 1
+
+
+@borrowing_helper
+def _mark_of(halves: Any, number: int) -> int:
+    """Return the place of the mark that tracks share whose keys in a band begin with the same two values."""
+    band = number % SIGNATURE_VALUES
+    step = STEPS[0] if number < SIGNATURE_VALUES else STEPS[1]
+    first, second = halves[band], halves[(band + step) % SIGNATURE_VALUES]
+    return number << MARK_BITS | (first >> 1 << _HALF | second) & (1 << MARK_BITS) - 1
+
+
+@entry_point(
+    (
+        array_of(np.uint32, readonly=True),
+        array_of(np.int64, readonly=True),
+        array_of(np.uint8),
+        array_of(np.int64),
+    )
+)
+def mark_kernel(signatures: Any, rows: Any, marks: Any, halves: Any) -> None:
+    """Set the marks of tracks in all bands.
+
+    Args:
+        signatures: of all tracks.
+        rows: of the tracks to mark.
+        marks: a bit for each mark, ``MARK_BYTES`` of them.
+        halves: room for ``SIGNATURE_VALUES`` numbers.
+    """
+    for index in range(rows.shape[0]):
+        _fill_halves(signatures, rows[index], halves)
+        for number in range(BANDS):
+            mark = _mark_of(halves, number)
+            marks[mark >> 3] |= 1 << (mark & 7)
+
+
+@entry_point(
+    (
+        array_of(np.uint32, readonly=True),
+        array_of(np.int64, readonly=True),
+        array_of(np.uint8, readonly=True),
+        array_of(np.int64),
+        array_of(np.uint8),
+        array_of(np.int32),
+    )
+)
+def marked_kernel(signatures: Any, rows: Any, marks: Any, halves: Any, numbers: Any, marked: Any) -> int:
+    """Find the tracks that share a mark, and return how many were found in all bands.
+
+    Args:
+        signatures: of all tracks.
+        rows: of the tracks to look at.
+        marks: as ``mark_kernel`` sets them.
+        halves: room for ``SIGNATURE_VALUES`` numbers.
+        numbers: filled with the number of a band for each track that was found; room for ``BANDS`` a track.
+        marked: filled with their rows.
+    """
+    count = 0
+    for index in range(rows.shape[0]):
+        _fill_halves(signatures, rows[index], halves)
+        for number in range(BANDS):
+            mark = _mark_of(halves, number)
+            if marks[mark >> 3] >> (mark & 7) & 1 != 0:
+                numbers[count] = number
+                marked[count] = rows[index]
+                count += 1
+    return count
 
 
 @entry_point(
