@@ -18,6 +18,7 @@ from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprints import Lines
 from midiprism.similarity.kernel.bands import (
     BANDS,
+    BLOCK,
     MARK_BYTES,
     STEPS,
     band_keys_kernel,
@@ -177,22 +178,22 @@ class _Grouping:
         with a new one."""
         if self._first_new == 0 or not len(self._rows):
             return [self._rows] * BANDS
-        marks, halves = np.zeros(MARK_BYTES, np.uint8), np.empty(SIGNATURE_VALUES, np.int64)
+        marks, halves = np.zeros(MARK_BYTES, np.uint8), np.empty(SIGNATURE_VALUES * BLOCK, np.uint16)
         mark_kernel(self._signatures, self._rows[self._rows >= self._first_new], marks, halves)
 
         def find(rows: Any) -> tuple[Any, Any]:
-            room = BANDS * len(rows)
+            room = BANDS * len(rows) + 1
             numbers, found = np.empty(room, np.uint8), np.empty(room, np.int32)
-            halves = np.empty(SIGNATURE_VALUES, np.int64)
+            halves = np.empty(SIGNATURE_VALUES * BLOCK, np.uint16)
             count = marked_kernel(self._signatures, rows, marks, halves, numbers, found)
-            return numbers[:count].copy(), found[:count].astype(np.int64)
+            return numbers[:count].copy(), found[:count].copy()
 
         starts = range(0, len(self._rows), _MARKED_ROWS_PER_CALL)
         parts = [*pool.map(find, [self._rows[at : at + _MARKED_ROWS_PER_CALL] for at in starts])]
         numbers, found = map(np.concatenate, zip(*parts, strict=True))
         order = np.argsort(numbers, kind="stable")
         bounds = np.searchsorted(numbers[order], np.arange(BANDS + 1))
-        return [found[order[first:last]] for first, last in pairwise(bounds.tolist())]
+        return [found[order[first:last]].astype(np.int64) for first, last in pairwise(bounds.tolist())]
 
     def _candidates(self, numbered_rows: tuple[int, Any]) -> _Candidates:
         """Return pairs of tracks that are close to each other in a band, from its number and its rows."""
