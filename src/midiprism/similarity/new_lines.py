@@ -4,8 +4,6 @@ The update would otherwise read all new tracks back. It reads those whose lines 
 all files of lines, so that one that is lost, or has lines of tracks that were never recorded, does no harm.
 """
 
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from midiprism.fs.column_file import ColumnFile, DamagedIndexError, write_columns
-from midiprism.results.segment_folder import SEGMENT_SUFFIX
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
 from midiprism.similarity.fingerprints import Fingerprinter, JoinedLines, Lines, join_lines
+from midiprism.similarity.folder import new_lines_file, new_lines_files
 from midiprism.similarity.segment import digest_numbers
 from midiprism.smf.instruments import DRUM_FAMILY
 
-_PREFIX = "new-"
 _MAX_BYTES = 16 << 20
 """Lines of more bytes are written to a file, so that a worker does not keep them in memory."""
 
@@ -54,9 +51,13 @@ class NewLines:
 
     def _write(self) -> None:
         arrays = {"digest": digest_numbers(self._digests), **join_lines(self._parts)._asdict()}
-        path = os.path.join(self._folder, _PREFIX + secrets.token_hex(8) + SEGMENT_SUFFIX)
         with suppress(OSError):  # the update reads the tracks
-            write_columns(path, arrays, {"fingerprint_version": FINGERPRINT_VERSION}, durable=False)
+            write_columns(
+                new_lines_file(self._folder),
+                arrays,
+                {"fingerprint_version": FINGERPRINT_VERSION},
+                durable=False,
+            )
         self._digests, self._parts, self._bytes = [], [], 0
 
 
@@ -90,9 +91,8 @@ class RecordedLines:
 
 
 def _read_files(folder: str) -> Iterator[ColumnFile]:
-    for name in sorted(os.listdir(folder)):
-        if name.startswith(_PREFIX) and name.endswith(SEGMENT_SUFFIX):
-            with suppress(OSError, DamagedIndexError):
-                file = ColumnFile(os.path.join(folder, name))
-                if file.facts.get("fingerprint_version") == FINGERPRINT_VERSION:
-                    yield file
+    for path in new_lines_files(folder):
+        with suppress(OSError, DamagedIndexError):
+            file = ColumnFile(path)
+            if file.facts.get("fingerprint_version") == FINGERPRINT_VERSION:
+                yield file
