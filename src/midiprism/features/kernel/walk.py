@@ -6,7 +6,7 @@ from midiprism.features.kernel.bars import change_meter
 from midiprism.features.kernel.notes import advance, begin_note, end_all_notes, end_note, end_notes
 from midiprism.features.kernel.tables import MAX_STATED, NOTHING, PITCHES, TEMPO_BUCKETS
 from midiprism.smf.kernel.conductor import MICROSECONDS_PER_SECOND, read_tempo
-from midiprism.smf.kernel.jit import borrowing_helper
+from midiprism.smf.kernel.jit import borrowing_helper, bounds_checked_by_hand, unsigned_index
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
 from midiprism.smf.kernel.varlen import read_vlq
 
@@ -123,9 +123,11 @@ def _read_system_event(
     return at + size, kind == 0x2F
 
 
-@borrowing_helper
+@bounds_checked_by_hand
 def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) -> None:
     """Read all events of a track chunk whose first delta time is at ``at``."""
+    if at < 0 or stop > data.shape[0]:
+        raise IndexError("a track outside of its array")
     running = 0
     while at < stop:
         delta, at = read_vlq(data, at, stop)
@@ -133,7 +135,7 @@ def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) 
             break
         if delta > 0:
             advance(walk, delta)
-        status = data[at] & 0xFF
+        status = data[unsigned_index(at)] & 0xFF
         if status >= 0x80:
             at += 1
         else:
@@ -147,8 +149,8 @@ def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) 
         size = 1 if status & 0xE0 == 0xC0 else 2
         if status < 0x80 or at + size > stop:
             break
-        first = data[at] & 0x7F
-        _read_channel_event(walk, work, facts, status, first, data[at + size - 1] & 0x7F)
+        first, last = data[unsigned_index(at)] & 0x7F, data[unsigned_index(at + size - 1)] & 0x7F
+        _read_channel_event(walk, work, facts, status, first, last)
         at += size
     walk.end_of_track = walk.tick
     end_all_notes(walk, work)
