@@ -1,14 +1,16 @@
 """The server puts the modules of a page together into one script."""
 
 import gzip
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from midiprism.web.app import PAGES
+from midiprism.web.app import PAGES, THEME_COOKIE, page_text
 from midiprism.web.errors import PageSourceError
 from midiprism.web.page_files import SCRIPTS, STYLE, PageFiles, page_modules, page_script
 
@@ -54,7 +56,7 @@ def test_a_script_of_a_page_imports_nothing_from_the_sources(page: str) -> None:
 def test_every_script_is_loaded_by_some_page() -> None:
     loaded = {name for page in PAGE_NAMES for name in page_modules(page)}
     there = {path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.js")}
-    assert there - loaded == {"early.js"}
+    assert there == loaded
 
 
 def test_no_script_names_another_host_and_texts_are_set_as_texts() -> None:
@@ -126,6 +128,34 @@ def test_files_of_a_shell_are_kept_until_they_change(client: TestClient, page: s
         assert "content-encoding" not in plain.headers
         assert client.get(address.partition("?")[0]).headers["cache-control"] == "no-cache"
     assert client.get("/files/other.js").status_code == 404
+
+
+def test_the_shell_of_the_search_page_has_all_tracks(client: TestClient) -> None:
+    found = re.search(
+        r'<script type="application/json" id="first-answer">([^<]+)</script>', client.get("/").text
+    )
+    assert found is not None
+    answers = json.loads(found[1]), client.get("/api/search").json()
+    for answer in answers:
+        del answer["took_ms"]
+    assert answers[0] == answers[1]
+    assert answers[0]["tracks"]
+    assert "preload" not in client.get("/").text
+    assert "first-answer" not in client.get("/", params={"q": "role:bass"}).text + client.get("/library").text
+
+
+def test_no_name_ends_the_element_of_an_answer(client: TestClient) -> None:
+    app = client.app
+    assert isinstance(app, Starlette)
+    text = page_text(app, "search", first_answer=b'{"name":"</script><b>"}')
+    assert r'{"name":"\u003c/script>\u003cb>"}</script>' in text
+
+
+@pytest.mark.parametrize(("cookie", "theme"), [("dark", "dark"), ('"><b>', "auto"), (None, "auto")])
+def test_a_shell_has_the_chosen_theme(client: TestClient, cookie: str | None, theme: str) -> None:
+    headers = {} if cookie is None else {"Cookie": f"{THEME_COOKIE}={cookie}"}
+    for page in ("/", "/library"):
+        assert f'<html lang="en" data-theme="{theme}">' in client.get(page, headers=headers).text
 
 
 def test_the_shell_of_the_search_page_names_its_first_request(client: TestClient) -> None:

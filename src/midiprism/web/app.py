@@ -1,8 +1,9 @@
 """The application: its routes, its pages, and the rules for requests."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote_plus
 
 from anyio.to_thread import current_default_thread_limiter
@@ -18,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
+from midiprism.web.api.search import search
 from midiprism.web.file_manager import show_file
 from midiprism.web.fingerprint_update import FingerprintUpdate
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
@@ -35,6 +37,8 @@ from midiprism.web.thumbnails import Thumbnails
 
 _FOLDER = Path(__file__).parent
 _THREADS = 6
+_THEMES = ("light", "dark")
+THEME_COOKIE = "midiprism-theme"
 
 PAGES = (
     ("/", "search"),
@@ -102,14 +106,24 @@ async def _limit_threads(app: Starlette) -> AsyncIterator[None]:
     app.state.fingerprints.stop()
 
 
-def page_text(app: Starlette, name: str, item: str = "", query: str = "") -> str:
+def page_text(
+    app: Starlette,
+    name: str,
+    item: str = "",
+    *,
+    theme: str = "",
+    first_request: str = "",
+    first_answer: bytes = b"",
+) -> str:
     """Return the shell of a page.
 
     Args:
         app: that serves it.
         name: of the page.
         item: what it is about, from its address.
-        query: of a search.
+        theme: the colors that were chosen; another text for those of the system.
+        first_request: the address that the page asks for first, which a browser is to get early.
+        first_answer: the answer to that, in JSON, if the page is to have it at once.
     """
     files: PageFiles = app.state.page_files
     template = app.state.templates.get_template(f"{name}.html")
@@ -117,7 +131,9 @@ def page_text(app: Starlette, name: str, item: str = "", query: str = "") -> str
         page=name,
         style=files.address(STYLE),
         script=files.address(f"{name}.js"),
-        first_request=_first_search(query) if name == "search" else None,
+        theme=theme if theme in _THEMES else "auto",
+        first_request=first_request,
+        first_answer=first_answer.decode().replace("<", r"\u003c"),  # nothing in it may end its element
         token=app.state.settings.token,
         item=item,
         library=Path(app.state.result.folder).name,
@@ -129,15 +145,25 @@ def _page(name: str) -> Callable[[Request], HTMLResponse]:
     """Return the function that answers with the shell of a page."""
 
     def show(request: Request) -> HTMLResponse:
-        item, query = request.path_params.get("id", ""), request.query_params.get("q", "")
-        return HTMLResponse(page_text(request.app, name, item, query))
+        first = _first_search(request) if name == "search" else {}
+        theme = request.cookies.get(THEME_COOKIE, "")
+        item = request.path_params.get("id", "")
+        return HTMLResponse(page_text(request.app, name, item, theme=theme, **first))
 
     return show
 
 
-def _first_search(query: str) -> str:
-    """Return the address that the search page asks for first, in the letters in which browsers write it."""
-    return f"/api/search?q={quote_plus(query, safe='*-._').replace('~', '%7E')}&offset=0&limit=50"
+def _first_search(request: Request) -> dict[str, Any]:
+    """Return what the search page shows first: the answer, or the address that the browser gets it from.
+
+    All tracks are found at once. Other queries may take as long as scripts and styles, which come meanwhile.
+    """
+    if not request.query_params:
+        with suppress(MidiprismError):  # the page asks again, and reports it
+            return {"first_answer": search(request).body}
+    query = quote_plus(request.query_params.get("q", ""), safe="*-._").replace("~", "%7E")
+    # In the letters in which browsers write it.
+    return {"first_request": f"/api/search?q={query}&offset=0&limit=50"}
 
 
 def _file(request: Request) -> Response:

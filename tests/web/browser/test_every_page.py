@@ -76,6 +76,35 @@ def test_a_page_fits_narrow_and_wide_screens_and_has_no_serious_finding(
                 assert serious_findings(page, axe) == []
 
 
+def test_a_chosen_theme_is_that_of_all_pages_before_their_scripts_run(page: "Page") -> None:
+    page.goto("/library")
+    is_ready(page)
+    page.locator("#theme").click()
+    assert page.locator("#theme").get_attribute("aria-label") == "Colors: light"
+    assert 'data-theme="light"' in page.goto("/").text()  # type: ignore[union-attr]
+    assert page.locator("#theme").get_attribute("aria-label") == "Colors: light"
+
+
+def test_numbers_are_written_as_in_english(page: "Page") -> None:
+    page.goto("/static/prism.svg")
+    different = page.evaluate(
+        """async () => {
+          const { count, oneDigit, shortCount } = await import("/static/js/format.js");
+          const intl = (options) => new Intl.NumberFormat("en", options);
+          const one = { maximumFractionDigits: 1 };
+          const [whole, tenths] = [intl({ maximumFractionDigits: 0 }), intl(one)];
+          const compact = intl({ ...one, notation: "compact" });
+          const short = (value) => (value < 10_000 ? whole : compact).format(value);
+          const powers = [...Array(28).keys()].map((power) => 2 ** power);
+          return [0, 9_999, 10_049, 10_050, 99_949, 99_950, 999_499, 999_950, 1_234_567, ...powers]
+            .flatMap((it) => [[count(it), whole.format(it)], [shortCount(it), short(it)],
+                              [oneDigit(it / 16), tenths.format(it / 16)]])
+            .filter(([own, other]) => own !== other);
+        }"""
+    )
+    assert different == []
+
+
 def test_names_and_words_from_files_stay_text(page: "Page") -> None:
     row = find(page, 'name:"img src"')
     for address in ("/?q=name:img", f"/tracks/{row['digest']}", f"/songs/{row['song_id']}"):

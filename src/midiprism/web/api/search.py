@@ -14,6 +14,7 @@ from midiprism.search.query import Query, number_text, quote
 from midiprism.search.query_fields import QUERY_FIELDS
 from midiprism.search.saved_searches import SavedSearches, default_folder
 from midiprism.web.api.parameters import MAX_ID, served, whole_number
+from midiprism.web.api.pending import pending_response
 from midiprism.web.json_response import JsonResponse
 from midiprism.web.served_result import Snapshot
 from midiprism.web.track_json import row_to_json
@@ -58,9 +59,9 @@ def search(request: Request) -> JsonResponse:
     query = query_of(request)
     with served(request).snapshot() as snapshot:
         if has_like_terms(query):
-            pending = request.app.state.fingerprints.bring_up_to_date(snapshot)
+            pending = pending_response(request, snapshot)
             if pending is not None:
-                return JsonResponse(pending.as_json(), 202)
+                return pending
             query = snapshot.with_like_tracks(query)
         searches = request.app.state.searches
         matches = searches.search(snapshot, query)

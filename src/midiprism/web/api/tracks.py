@@ -13,6 +13,7 @@ from midiprism.fs.path_text import path_text
 from midiprism.search.query import quote
 from midiprism.smf.track_content import TempoMap
 from midiprism.web.api.parameters import digest_in_path, parse_digest, served
+from midiprism.web.api.pending import pending_response
 from midiprism.web.errors import NotFoundError
 from midiprism.web.json_response import JsonResponse
 from midiprism.web.names import MIDI_TYPE, attachment, track_file_name
@@ -83,9 +84,9 @@ def similar(request: Request) -> JsonResponse:
     digest = digest_in_path(request)
     with served(request).snapshot() as snapshot:
         snapshot.track(digest)
-        pending = request.app.state.fingerprints.bring_up_to_date(snapshot)
+        pending = pending_response(request, snapshot)
         if pending is not None:
-            return JsonResponse(pending.as_json(), 202)
+            return pending
         found = snapshot.similar(digest, _MAX_SIMILAR)
     return JsonResponse({"tracks": [{**row_to_json(row), **match.place_to_json()} for match, row in found]})
 

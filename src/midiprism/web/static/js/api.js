@@ -46,6 +46,13 @@ export async function getJson(path, parameters = {}, signal = undefined) {
   return response.json();
 }
 
+/** Return the answer that the server has put into the page for its own address; null from the second time on. */
+export function takeFirstAnswer() {
+  const holder = document.getElementById("first-answer");
+  holder?.remove();
+  return holder && JSON.parse(holder.textContent);
+}
+
 const PENDING_MS = 400;
 
 /**

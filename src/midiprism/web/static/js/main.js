@@ -15,7 +15,13 @@ const showTheme = (theme) => {
 showTheme(chosenTheme());
 button.addEventListener("click", () => showTheme(nextTheme()));
 
-buildPlayerBar(document.getElementById("player"));
+let hasPlayerBar = false;
+function showPlayerBar() {
+  if (hasPlayerBar) return;
+  hasPlayerBar = true;
+  buildPlayerBar(document.getElementById("player"));
+}
+player.addEventListener("change", showPlayerBar, { once: true });
 
 const TYPED_IN = "input, textarea, select, button, summary, [contenteditable], [role=slider]";
 document.addEventListener("keydown", (event) => {
@@ -25,8 +31,13 @@ document.addEventListener("keydown", (event) => {
   player.toggle();
 });
 
-/** Start a page: `start(item)` fills it. */
+/** Start a page: `start(item)` fills it. What makes sounds comes behind what is seen. */
 export async function startPage(start) {
   await start(document.body.dataset.item);
-  (window.requestIdleCallback ?? setTimeout)(() => warmUp());
+  requestAnimationFrame(() =>
+    (window.requestIdleCallback ?? setTimeout)(() => {
+      showPlayerBar();
+      warmUp();
+    }),
+  );
 }

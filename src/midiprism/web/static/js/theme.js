@@ -1,19 +1,16 @@
 /** Light, dark, or as the system has it; and the colors for canvases. */
 
-const KEY = "midiprism.theme";
+const YEAR_SECONDS = 365 * 24 * 3600;
 const CHOICES = ["auto", "light", "dark"];
 const listeners = new Set();
 let colors = null;
 
 /** Return the chosen theme. */
-export const chosenTheme = () => {
-  const kept = localStorage.getItem(KEY);
-  return CHOICES.includes(kept) ? kept : "auto";
-};
+export const chosenTheme = () => document.documentElement.dataset.theme;
 
-/** Use a theme, and keep the choice. */
+/** Use a theme, and keep the choice in a cookie: the server writes it into pages, so that they do not flash. */
 export function setTheme(theme) {
-  localStorage.setItem(KEY, theme);
+  document.cookie = `midiprism-theme=${theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
   document.documentElement.dataset.theme = theme;
   changed();
 }
@@ -47,7 +44,6 @@ export function color(name) {
   return colors.get(name);
 }
 
-document.documentElement.dataset.theme = chosenTheme();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 
 /** Return whether motion should be reduced. */

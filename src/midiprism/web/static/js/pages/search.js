@@ -1,6 +1,6 @@
 /** The search page. Its address is the query. */
 
-import { getWhenMade } from "../api.js";
+import { getWhenMade, takeFirstAnswer } from "../api.js";
 import { addToCollection } from "../collection_dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { count } from "../format.js";
@@ -16,7 +16,10 @@ import { VirtualList } from "../search/virtual_list.js";
 const PREFETCH_MS = 90;
 
 export async function start() {
-  new SearchPage().open(queryOfAddress(), history.state?.selected ?? -1);
+  const page = new SearchPage();
+  const shown = page.open(queryOfAddress(), history.state?.selected ?? -1, takeFirstAnswer());
+  page.saved.show();
+  await shown;
 }
 
 const isPlaying = (track) => track !== null && player.isPlaying(`track ${track.digest}`);
@@ -47,10 +50,10 @@ class SearchPage {
     this.#listen();
   }
 
-  /** Show a query, with a row selected if one was. */
-  async open(query, selected = -1) {
+  /** Show a query, with a row selected if one was; `answer` is what it finds, if that is known. */
+  async open(query, selected = -1, answer = null) {
     this.box.setQuery(query);
-    await this.#show(query);
+    await this.#show(query, answer);
     if (selected >= 0) this.list.select(selected);
   }
 
@@ -106,7 +109,6 @@ class SearchPage {
     this.box.addEventListener("leave", () => this.#enterList());
     this.facets.addEventListener("query", ({ detail }) => this.#ask(detail));
     this.saved.addEventListener("query", ({ detail }) => this.#ask(detail));
-    this.saved.show();
     this.list.addEventListener("select", ({ detail }) => this.#selected(detail));
     this.list.addEventListener("open", ({ detail }) => (location.href = `/tracks/${detail.data.digest}`));
     this.list.addEventListener("play", ({ detail }) => player.toggle(player.itemOfRow(detail.data)));
@@ -140,7 +142,7 @@ class SearchPage {
     this.#show(query);
   }
 
-  async #show(query) {
+  async #show(query, known = null) {
     this.#query = query;
     this.#request?.abort();
     const { signal } = (this.#request = new AbortController());
@@ -150,7 +152,8 @@ class SearchPage {
       note.show(pending);
     };
     try {
-      const answer = await getWhenMade("/api/search", { q: query, offset: 0, limit: 50 }, signal, showPending);
+      const parameters = { q: query, offset: 0, limit: 50 };
+      const answer = known ?? (await getWhenMade("/api/search", parameters, signal, showPending));
       this.box.showError(null);
       this.#showAnswer(answer);
       await this.#showWiderFacets(query, answer.facets, signal);

@@ -11,7 +11,7 @@ const BANK_PATIENCE_MS = 4000;
 let context = null;
 let builtin = null;
 let spessa = null;
-let volume = Number(localStorage.getItem(VOLUME_KEY) ?? 0.8);
+let volume = null;
 
 /** Return the audio context of the page. Until someone clicks or types, it is suspended. */
 export function audioContext() {
@@ -38,7 +38,11 @@ export const chosenSound = () => (localStorage.getItem(KEY) === "builtin" ? "bui
 /** Keep a choice of sound. */
 export const setChosenSound = (choice) => localStorage.setItem(KEY, choice);
 
-export const currentVolume = () => volume;
+/** Return the volume, 0 to 1. */
+export function currentVolume() {
+  volume ??= Number(localStorage.getItem(VOLUME_KEY) ?? 0.8);
+  return volume;
+}
 
 /** Set the volume, 0 to 1, of all engines. */
 export function setVolume(value) {
@@ -106,7 +110,7 @@ function noBank(error) {
 }
 
 function withVolume(engine) {
-  engine.setVolume(volume);
+  engine.setVolume(currentVolume());
   return engine;
 }
 

@@ -176,6 +176,7 @@ export class QueryBox extends EventTarget {
     const caret = start + text.length;
     this.input.setSelectionRange(caret, caret);
     this.#close();
+    clearTimeout(this.#timer);
     if (isField) this.#complete();
     else this.#ask(true);
   }

@@ -8,22 +8,29 @@ const MAX_ASKED = 100;
 const kept = new Map();
 const waiting = new Map();
 const drawn = new Map();
+const painted = new WeakSet();
 let timer = null;
 
 onThemeChange(() => {
   for (const [canvas, digest] of drawn) {
-    if (canvas.isConnected && kept.has(digest)) paint(canvas, kept.get(digest));
+    if (canvas.isConnected && kept.has(digest)) paint(canvas, digest);
     else drawn.delete(canvas);
   }
 });
 
 /** Draw the notes of a track on a canvas, at once or when they have come. */
 export function drawThumbnail(canvas, digest) {
+  if (kept.has(digest)) return paint(canvas, digest);
+  clearThumbnail(canvas);
   drawn.set(canvas, digest);
-  if (kept.has(digest)) return paint(canvas, kept.get(digest));
-  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   waiting.set(digest, [...(waiting.get(digest) ?? []), canvas]);
   timer ??= setTimeout(ask, 16);
+}
+
+/** Empty a canvas. A new one is empty: its context, which takes a while to make, is not asked for. */
+export function clearThumbnail(canvas) {
+  drawn.delete(canvas);
+  if (painted.delete(canvas)) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
 
 async function ask() {
@@ -43,13 +50,16 @@ async function ask() {
       Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)),
     );
     for (const canvas of canvases.get(digest) ?? []) {
-      if (drawn.get(canvas) === digest) paint(canvas, kept.get(digest));
+      if (drawn.get(canvas) === digest) paint(canvas, digest);
     }
   }
   while (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value);
 }
 
-function paint(canvas, notes) {
+function paint(canvas, digest) {
+  drawn.set(canvas, digest);
+  painted.add(canvas);
+  const notes = kept.get(digest);
   const scale = devicePixelRatio || 1;
   const width = (canvas.width = Math.round((canvas.clientWidth || 120) * scale));
   const height = (canvas.height = Math.round((canvas.clientHeight || 32) * scale));

@@ -2,7 +2,7 @@
 
 import { fill, h, icon } from "../dom.js";
 import { clock, count, oneDigit, splitPath } from "../format.js";
-import { drawThumbnail } from "./thumbnails.js";
+import { clearThumbnail, drawThumbnail } from "./thumbnails.js";
 
 /** Columns that can be sorted: field of a query, title, class. */
 export const COLUMNS = [
@@ -17,10 +17,19 @@ export const COLUMNS = [
 /** Height of a row in pixels. */
 export const rowHeight = () => (matchMedia("(max-width: 760px)").matches ? 64 : 48);
 
+let emptyRow = null;
+
 /** Return an empty row. */
 export function newTrackRow() {
+  emptyRow ??= makeRow();
+  const row = emptyRow.cloneNode(true);
+  row.addEventListener("dragstart", (event) => dragTrack(event, row.track));
+  return row;
+}
+
+function makeRow() {
   const cell = (name, ...children) => h("span", { class: name, role: "gridcell" }, children);
-  const row = h(
+  return h(
     "div",
     { class: "row", role: "row", draggable: "true" },
     cell(
@@ -39,8 +48,6 @@ export function newTrackRow() {
     cell("cell-length figure"),
     cell("cell-thumb", h("canvas", { "aria-hidden": "true" })),
   );
-  row.addEventListener("dragstart", (event) => dragTrack(event, row.track));
-  return row;
 }
 
 /** Show a track in a row; null while it is on its way. */
@@ -54,7 +61,7 @@ export function fillTrackRow(row, track, isPlaying) {
     name.textContent = "";
     for (const one of [".row-song", ".cell-instrument", ".cell-key", ".cell-bpm", ".cell-notes", ".cell-length"])
       part(one).textContent = "";
-    part("canvas").getContext("2d").clearRect(0, 0, 9999, 9999);
+    clearThumbnail(part("canvas"));
     return;
   }
   const title = nameOf(track);

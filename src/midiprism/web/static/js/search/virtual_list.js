@@ -10,6 +10,8 @@ import { h } from "../dom.js";
 const PAGE = 50;
 const MAX_HEIGHT = 6_000_000;
 const MAX_PAGES = 60;
+/** The height that is filled with rows before the browser has laid out anything, which to ask for would delay them. */
+const FIRST_VIEW_HEIGHT = 600;
 
 /**
  * `options`: `header` (an element), `label`, `rowHeight()`, `newRow()` (an element), `fillRow(row, data or null)`,
@@ -25,6 +27,7 @@ export class VirtualList extends EventTarget {
   #lastTop = 0;
   #selected = -1;
   #isStale = false;
+  #viewHeight = FIRST_VIEW_HEIGHT;
   #generation = 0;
 
   constructor(holder, options) {
@@ -43,7 +46,7 @@ export class VirtualList extends EventTarget {
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.body.addEventListener("click", (event) => this.#click(event));
     this.body.addEventListener("dblclick", (event) => this.#fire("open", this.#indexAt(event)));
-    new ResizeObserver(() => this.#layout()).observe(this.element);
+    new ResizeObserver(() => this.#resized()).observe(this.element);
   }
 
   get selected() {
@@ -65,10 +68,11 @@ export class VirtualList extends EventTarget {
     this.#selected = -1;
     this.#offset = 0;
     this.#lastTop = 0;
-    this.element.scrollTop = 0;
+    if (this.#rows.size) this.element.scrollTop = 0;
     this.element.setAttribute("aria-rowcount", String(total + 1));
     for (const index of [...this.#rows.keys()]) this.#drop(index);
-    this.#layout();
+    this.#setHeight();
+    this.#draw(0);
   }
 
   /** Select a row, and bring it into view. */
@@ -98,21 +102,19 @@ export class VirtualList extends EventTarget {
     return this.options.rowHeight();
   }
 
-  get #headHeight() {
-    return this.options.header.offsetHeight;
-  }
-
-  get #viewHeight() {
-    return Math.max(0, this.element.clientHeight - this.#headHeight);
-  }
-
   #fullHeight() {
     return this.#total * this.#rowHeight;
   }
 
-  #layout() {
+  /** Fill the list as high as it is now. It is laid out, but not yet drawn. */
+  #resized() {
+    this.#viewHeight = Math.max(0, this.element.clientHeight - this.options.header.offsetHeight);
+    this.#setHeight();
+    this.#draw();
+  }
+
+  #setHeight() {
     this.body.style.height = `${Math.min(MAX_HEIGHT, this.#fullHeight())}px`;
-    this.#invalidate();
   }
 
   /** Where the list is scrolled to, in pixels of the full height. */
@@ -168,10 +170,10 @@ export class VirtualList extends EventTarget {
     });
   }
 
-  #draw() {
+  #draw(top = this.#top) {
     const tall = this.#rowHeight;
-    const first = Math.max(0, Math.floor(this.#top / tall) - 2);
-    const last = Math.min(this.#total, Math.ceil((this.#top + this.#viewHeight) / tall) + 2);
+    const first = Math.max(0, Math.floor(top / tall) - 2);
+    const last = Math.min(this.#total, Math.ceil((top + this.#viewHeight) / tall) + 2);
     for (const index of [...this.#rows.keys()]) if (index < first || index >= last) this.#drop(index);
     for (let index = first; index < last; index++) {
       const row = this.#rows.get(index) ?? this.#take(index);
