@@ -48,6 +48,7 @@ from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
 from midiprism.search.query import Query
 from midiprism.search.upkeep import update_after_run
+from midiprism.similarity.run_listener import listener_of_run
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
 from midiprism.sources import Source
@@ -133,6 +134,7 @@ def split_library(
         on_compile=log_compiling,
         on_warning=_logger.warning,
         on_progress=on_progress,
+        track_listener=listener_of_run,
         after_run=update_after_run,
     )
     return run_pipeline(source_of(sources, folder), folder, settings, callbacks)

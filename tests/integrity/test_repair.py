@@ -12,6 +12,7 @@ from midiprism.sample import generate_songs as sample_songs
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.fake_songs import BASS, PIANO, fake_song, read_tree, write_files
+from support.nightly import on_both_databases
 from support.result_content import tracks
 from support.result_damage import (
     DAMAGES,
@@ -40,7 +41,11 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog_backend: str) -
     return make_result(tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize(("inflict", "kinds"), DAMAGES.items(), ids=NAMES)
+@pytest.mark.parametrize(
+    ("catalog_backend", "inflict", "kinds"),
+    on_both_databases(DAMAGES.items(), NAMES),
+    indirect=["catalog_backend"],
+)
 def test_damage_is_found_and_repaired_as_a_dry_run_predicts(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None], kinds: set[str]
 ) -> None:

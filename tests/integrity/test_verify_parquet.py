@@ -17,6 +17,7 @@ from midiprism.stores.parquet.shard_set import ParquetShards
 from support import catalog_access
 from support.catalog_access import execute, query
 from support.fake_songs import fake_split, read_tree, write_files
+from support.nightly import on_both_databases
 from support.parquet_rows import overwrite_shard, parquet_rows, track_row
 from support.result_content import catalog_content
 from support.result_damage import LAST, SONGS
@@ -212,7 +213,11 @@ def test_a_new_result_is_undamaged(out: Path) -> None:
     assert (found.ok, found.tracks, found.files, found.songs, found.links) == (True, 6, 4, 6, 9)
 
 
-@pytest.mark.parametrize(("inflict", "kinds"), DAMAGES, ids=[inflict.__name__ for inflict, _ in DAMAGES])
+@pytest.mark.parametrize(
+    ("catalog_backend", "inflict", "kinds"),
+    on_both_databases(DAMAGES, [inflict.__name__ for inflict, _ in DAMAGES]),
+    indirect=["catalog_backend"],
+)
 def test_damage_is_found_and_repaired_as_a_dry_run_predicts(
     tmp_path: Path, out: Path, inflict: Callable[[Path], None], kinds: set[str]
 ) -> None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,7 @@ BORROWING = {"borrowing_helper", "bounds_checked_by_hand"}
 """Decorators of helpers that do not count references of arrays."""
 
 
+@cache
 def kernel_functions() -> dict[str, tuple[ast.FunctionDef, str]]:
     """Return every function of the kernel with its decorator, by name."""
     found = {}

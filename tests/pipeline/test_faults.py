@@ -19,6 +19,7 @@ from midiprism.stores.files.store import FileStore
 from support import catalog_access
 from support.failing_parts import FailingSource, FailingStore
 from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.nightly import nightly
 from support.result_content import result_content
 from support.runs import make_settings, run_source
 
@@ -106,7 +107,7 @@ def test_a_store_failure_stops_the_run_and_the_next_one_completes_it(
 
 
 @pytest.mark.parametrize("call", ["open", "write", "mkdir", "replace"])
-@pytest.mark.parametrize("number", [*NUMBERS, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG])
+@pytest.mark.parametrize("number", [*NUMBERS, *nightly(errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG)])
 @pytest.mark.parametrize("after", [0, 3, 11])
 def test_a_disk_failure_at_any_call_leaves_no_partial_file(
     songs: Path,

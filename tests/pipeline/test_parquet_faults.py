@@ -21,6 +21,7 @@ from midiprism.stores.parquet.shard_writer import ShardWriter
 from midiprism.stores.parquet.shards import ShardFolder
 from support import catalog_access
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, write_files
+from support.nightly import nightly
 from support.parquet_rows import parquet_rows, track_row
 from support.result_content import catalog_content
 from support.runs import change_settings
@@ -161,9 +162,13 @@ CALLS = ["open", "write", "mkdir", "replace", "fsync"]
 @pytest.mark.parametrize(
     ("catalog_backend", "call", "number", "after"),
     [
-        *(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC, errno.EIO], [0, 1, 3])),
-        *(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0, 3])),
-        *(("postgres", *case) for case in itertools.product(CALLS, [errno.EIO], [1])),
+        *(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0, 3])),
+        *(("sqlite", *case) for case in itertools.product(CALLS, [errno.EIO], [1])),
+        *nightly(*(("sqlite", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [1]))),
+        *nightly(*(("sqlite", *case) for case in itertools.product(CALLS, [errno.EIO], [0, 3]))),
+        *(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [0])),
+        *nightly(*(("postgres", *case) for case in itertools.product(CALLS, [errno.ENOSPC], [3]))),
+        *nightly(*(("postgres", *case) for case in itertools.product(CALLS, [errno.EIO], [1]))),
     ],
     indirect=["catalog_backend"],
 )

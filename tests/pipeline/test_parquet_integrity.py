@@ -23,6 +23,7 @@ from midiprism.search.query import Query
 from midiprism.sources import open_source
 from support.catalog_access import query
 from support.fake_songs import read_tree
+from support.nightly import nightly
 from support.parquet_rows import parquet_rows
 from support.postgres import PostgresServer
 from support.result_content import catalog_content
@@ -142,7 +143,7 @@ def test_a_server_crash_neither_loses_nor_duplicates_tracks(
     assert verify_result(str(out), VerifyScope(), database=PostgresAddress(url)).ok
 
 
-@pytest.mark.parametrize("by", ["song", "instrument", "{family}/{digest}.mid"])
+@pytest.mark.parametrize("by", ["song", *nightly("instrument", "{family}/{digest}.mid")])
 def test_an_export_equals_that_of_a_result_in_files(
     result: Path, result_in_files: Path, tmp_path: Path, by: str
 ) -> None:

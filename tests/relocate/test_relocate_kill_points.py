@@ -84,7 +84,7 @@ def test_a_relocation_killed_at_any_point_is_completed_by_the_same_call(
     points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=copied, remove=remove))
     assert points > (40 if copied else 5)
     step = STEPS.get((catalog_backend, store), POSTGRES_STEPS)[torn]
-    for last in every(3 * step, range(1, points + 1), nightly_step=step):
+    for last in every(7 * step, range(1, points + 1), nightly_step=step):
         folder = tmp_path / f"{last}"
         out, new = result_to_relocate(folder, store, whole), folder / "new"
         wanted = relocated_content(out, out)
@@ -148,8 +148,8 @@ def test_a_relocation_that_is_killed_twice_is_completed(tmp_path: Path, store: S
     wanted = relocated_content(whole, whole)
     first = result_to_relocate(tmp_path / "first", store, whole)
     points = count_points(relocation_task(first, tmp_path / "first" / "new", copied=True, remove=True))
-    for last in every(46, range(3, points + 1), nightly_step=23):
-        for again in range(2, points + 1, 29):
+    for last in every(92, range(3, points + 1), nightly_step=23):
+        for again in every(58, range(2, points + 1), nightly_step=29):
             folder = tmp_path / f"{last}-{again}"
             out, new = result_to_relocate(folder, store, whole), folder / "new"
             task = relocation_task(out, new, copied=True, remove=True)

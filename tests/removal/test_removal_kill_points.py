@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
 ]
 
-STEPS = {"sqlite": 19, "postgres": 41}
+STEPS = {"sqlite": 31, "postgres": 83}
 NIGHTLY_STEPS = {"sqlite": 1, "postgres": 7}
 LEFTOVERS = {"orphan", "temporary", "songs_table"}
 

@@ -104,7 +104,7 @@ def test_a_grouping_killed_at_any_write_records_no_half_group(
     whole = groups_of(out)
     assert before != whole == ([["first", "first in D"], ["second", "second in D"]],) * 2
     assert len(points) >= (3 if torn else 20)
-    for kill_at in every(12, points):
+    for kill_at in every(24, points):
         killed, task = prepare(f"{kill_at}")
         assert run_killed_at(task, killed, kill_at, tear_write=torn) == KILLED_EXIT_CODE
         assert groups_of(killed) in (before, whole), f"point {kill_at}"

@@ -1,5 +1,6 @@
 """Tests of fingerprints that follow a result: new tracks, removed ones, ids used again, kills, stores."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from midiprism.similarity import update as update_module
 from midiprism.similarity.fingerprints import Fingerprinter, Lines, take_lines
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.generation import Generation, NamedSegment, read_generation, remove_fingerprints
+from midiprism.similarity.new_lines import NewLines
+from midiprism.similarity.run_listener import listener_of_run
 from midiprism.similarity.segment import NewTracks, Segment, build_segment
 from midiprism.similarity.update import without_removed
 from support.melodies import make_melody, transposed
@@ -192,3 +195,78 @@ def test_a_run_updates_fingerprints_only_where_they_were_made(tmp_path: Path) ->
     update(out)
     split_melodies(tmp_path, {"b": [make_melody(2)]}, after_run=update_after_run)
     assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2]
+
+
+def record_run(folder: Path, store: StoreKind = "files") -> Path:
+    """Return a result with fingerprints of one track, and the recorded lines of four others."""
+    out = split_melodies(folder, {"a": [make_melody(1)]}, store)
+    update(out)
+    split_melodies(folder, {"b": [make_melody(2)]}, store, track_listener=listener_of_run)
+    songs = {"c": [make_melody(3), make_melody(4)], "d": [make_melody(5)]}
+    return split_melodies(folder, songs, store, track_listener=listener_of_run)
+
+
+def recorded_files(out: Path) -> list[Path]:
+    return sorted(Path(similarity_folder(str(out))).glob("new-*"))
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.usefixtures("catalog_backend")
+def test_tracks_whose_lines_a_run_recorded_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: StoreKind
+) -> None:
+    out = record_run(tmp_path, store)
+    assert len(recorded_files(out)) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(update_module._Update, "_read", None)
+        found = update(out)
+    assert (found.added, found.lost) == (4, 0)
+    assert recorded_files(out) == []
+    columns = [
+        {name: segment.columns[name].tolist() for name in segment.columns} for segment in found.generation
+    ]
+    assert remove_fingerprints(str(out))
+    update(out)
+    group(out)
+    anew = update(out).generation
+    whole = [{name: segment.columns[name].tolist() for name in segment.columns} for segment in anew]
+    assert [number for part in columns for number in part["id"]] == whole[0]["id"]
+    assert [number for part in columns for number in part["signatures"]] == whole[0]["signatures"]
+    assert [number for part in columns for number in part["pitches"]] == whole[0]["pitches"]
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut off", "other version"])
+def test_tracks_without_recorded_lines_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    if damage == "other version":
+        monkeypatch.setattr("midiprism.similarity.new_lines.FINGERPRINT_VERSION", 0)
+    out = record_run(tmp_path)
+    monkeypatch.undo()
+    files = recorded_files(out)
+    if damage == "lost":
+        files[0].unlink()
+    elif damage == "cut off":
+        files[0].write_bytes(files[0].read_bytes()[:-1])
+    found = update(out)
+    assert (found.added, found.lost, track_ids(found.generation)) == (4, 0, [1, 2, 3, 4, 5])
+    assert recorded_files(out) == []
+
+
+def test_lines_that_cannot_be_recorded_stop_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("midiprism.similarity.new_lines.write_columns", fail)
+    assert update(record_run(tmp_path)).added == 4
+
+
+def test_recorded_lines_of_tracks_that_were_never_committed_are_removed(tmp_path: Path) -> None:
+    out = record_run(tmp_path)
+    lines = NewLines(similarity_folder(str(out)))
+    lines.add([blake3(b"none").digest()], [b"none"], ["Piano"])
+    lines.add([blake3(b"none").digest()], [b"none"], ["Piano"])
+    lines.close()
+    assert len(recorded_files(out)) == 3
+    assert update(out).added == 4
+    assert recorded_files(out) == []

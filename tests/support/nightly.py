@@ -4,7 +4,7 @@ Tests marked ``nightly`` run only then, and some others check more cases then.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -25,3 +25,16 @@ def nightly(*cases: Any) -> list[Any]:
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.nightly)
         for case in cases
     ]
+
+
+def on_both_databases(cases: Iterable[tuple[Any, Any]], names: Sequence[str]) -> list[Any]:
+    """Return the database and the two values of each case, all of them on SQLite.
+
+    Every third is on PostgreSQL too, and the others in nightly runs.
+    """
+    chosen = []
+    for number, (case, name) in enumerate(zip(cases, names, strict=True)):
+        marks = () if number % 3 == 0 else pytest.mark.nightly
+        chosen.append(pytest.param("sqlite", *case, id=f"sqlite-{name}"))
+        chosen.append(pytest.param("postgres", *case, id=f"postgres-{name}", marks=marks))
+    return chosen

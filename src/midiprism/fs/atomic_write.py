@@ -41,14 +41,18 @@ def atomic_create(path: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def atomic_replace(path: str) -> Iterator[int]:
+def atomic_replace(path: str, *, durable: bool = True) -> Iterator[int]:
     """Open a file for writing that replaces the one at ``path`` once the block ends without an error.
+
+    Args:
+        path: of the file.
+        durable: whether the file must survive a power cut.
 
     Raises:
         OSError: it cannot be written. The file at ``path`` is left as it was.
     """
     # Writable, since Windows replaces no read-only file.
-    with _write_then_rename(path, random_temporary_name(path), 0o644) as descriptor:
+    with _write_then_rename(path, random_temporary_name(path), 0o644, durable=durable) as descriptor:
         yield descriptor
 
 
@@ -215,11 +219,12 @@ def fsync_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _write_then_rename(path: str, temporary_name: str, mode: int) -> Iterator[int]:
+def _write_then_rename(path: str, temporary_name: str, mode: int, *, durable: bool = True) -> Iterator[int]:
     temporary = os.path.join(os.path.dirname(path), temporary_name)
     with exclusive_create(temporary, mode) as descriptor:
         yield descriptor
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     try:
         os.replace(temporary, path)
     except BaseException:

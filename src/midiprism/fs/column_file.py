@@ -112,19 +112,22 @@ class ArraysInMemory(dict[str, Array]):
 Columns = ColumnFile | ArraysInMemory
 
 
-def write_columns(path: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
-    """Write a file that replaces the one at ``path`` once it is whole and durable.
+def write_columns(
+    path: str, arrays: Mapping[str, Array], facts: Mapping[str, Any], *, durable: bool = True
+) -> None:
+    """Write a file that replaces the one at ``path`` once it is whole.
 
     Args:
         path: of the file.
         arrays: of one dimension, by their names.
         facts: what else the file states, as JSON can hold it.
+        durable: whether the file must survive a power cut.
 
     Raises:
         OSError: it cannot be written. What was at ``path`` is left.
     """
     buffer = bytearray(_header(arrays, facts))
-    with atomic_replace(path) as descriptor:
+    with atomic_replace(path, durable=durable) as descriptor:
         for array in arrays.values():
             if array.nbytes >= _BUFFER_BYTES:
                 write_all(descriptor, bytes(buffer))

@@ -382,6 +382,7 @@ def _worker_config(
     address = catalog.worker_commit_address if catalog is not None else None
     if address is not None:
         commit = WorkerCommit(address, settings.catalog.hooks)
+    is_recorded = catalog is not None and not settings.dry_run
     return WorkerConfig(
         inputs.source,
         result.store,
@@ -390,5 +391,6 @@ def _worker_config(
         KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
         knowledge.replaces,
         commit,
-        facts=settings.facts and result.catalog is not None and not settings.dry_run,
+        facts=settings.facts and is_recorded,
+        make_listener=inputs.callbacks.track_listener(inputs.out) if is_recorded else None,
     )

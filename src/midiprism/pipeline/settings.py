@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from midiprism.catalog import LEASE_SECONDS, Address, KnownSong, PostgresAddress, UpToDate
 from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
+from midiprism.pipeline.track_listener import MakeTrackListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, MAX_SONG_BYTES, Limits
@@ -170,6 +171,8 @@ class RunCallbacks:
         on_compile: called while the splitter is being compiled, with the seconds so far; first with 0.
         on_warning: receives warnings while there is time to act.
         on_progress: receives the progress of the run, at most ten times a second; or None.
+        track_listener: given the folder of the result, returns what makes for each worker the listener of its
+            new tracks; None for no listeners.
         after_run: brings up to date what derives from the catalog, given the folder of the result and the
             address of the catalog, when a run that recorded something is done. If it fails, the run has not.
     """
@@ -178,6 +181,7 @@ class RunCallbacks:
     on_compile: Callable[[float], None] = lambda _seconds: None
     on_warning: Callable[[str], None] = lambda _message: None
     on_progress: RunListener | None = None
+    track_listener: Callable[[str], MakeTrackListener | None] = lambda _out: None
     after_run: Callable[[str, Address], None] | None = None
 
 

@@ -35,6 +35,7 @@ from midiprism.pipeline.shared_counters import (
     SharedCounters,
 )
 from midiprism.pipeline.splitter import FactsFunction, Splitter
+from midiprism.pipeline.track_listener import TrackListener
 from midiprism.pipeline.worker_times import WorkerTimes
 from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
 from midiprism.records.fields import ProblemRecord
@@ -62,6 +63,7 @@ class Worker:
         limits: bounds on its memory.
         max_pending_ns: time that the first tracks wait; those after them wait the less, the slower the store.
         compute_facts: computes the facts of tracks; None for no facts.
+        listener: receives the tracks that are new to the store, and ends with the worker.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Worker:
         limits: WorkerLimits | None = None,
         max_pending_ns: int = 0,
         compute_facts: FactsFunction | None = None,
+        listener: TrackListener | None = None,
     ) -> None:
         self._store = store
         self._splitter = splitter
@@ -91,6 +94,7 @@ class Worker:
         self._limits = limits or WORKER_LIMITS
         self._max_pending_ns = max_pending_ns
         self._compute_facts = compute_facts
+        self._listener = listener
         self._reader = BatchReader(source, input_limit, self._limits.chunk_bytes)
         self._times = WorkerTimes(self.counters)
         self._seen_digests: set[bytes] = set()
@@ -100,9 +104,11 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
     def close(self) -> None:
-        """End the threads and clocks of reading."""
+        """End the threads and clocks of reading, and the listener."""
         self._reader.close()
         self._times.close()
+        if self._listener is not None:
+            self._listener.close()
 
     def process_batch(
         self, batch: Batch, batch_number: int = 0, lease: Lease | None = None, *, in_order: bool = True
@@ -287,14 +293,17 @@ class Worker:
     ) -> tuple[Sequence[bytes], Mapping[str, Sequence[Any]]]:
         """Return the digests of the tracks that are new to the store, and a column for each of their facts.
 
-        The catalog has the facts of others.
+        The catalog has the facts of others. The listener receives the same tracks.
         """
-        if self._compute_facts is None:
+        if self._compute_facts is None and self._listener is None:
             return (), {}
         started = perf_counter_ns()
         digests = [digest for digest in tracks if digest in stored and stored[digest].unseen]
         new = [*map(tracks.__getitem__, digests)]
-        columns = self._compute_facts([it.data for it in new], [it.own_family for it in new])
+        data, families = [it.data for it in new], [it.own_family for it in new]
+        columns = {} if self._compute_facts is None else self._compute_facts(data, families)
+        if self._listener is not None and digests:
+            self._listener.add(digests, data, families)
         self._times.add_splitting_since(started)
         return digests, columns
 

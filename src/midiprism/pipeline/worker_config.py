@@ -17,6 +17,7 @@ from midiprism.pipeline.splitter import (
     load_facts_calculator,
     prepare,
 )
+from midiprism.pipeline.track_listener import MakeTrackListener
 from midiprism.pipeline.worker import Worker
 from midiprism.sources import Source
 from midiprism.stores import TrackStore
@@ -90,6 +91,7 @@ class WorkerConfig:
         commit: the catalog in which workers commit their own batches; None where the coordinator commits.
         limits: bounds on the memory of a worker.
         facts: whether to compute the facts of tracks.
+        make_listener: makes the listener of new tracks; None for no listener.
     """
 
     source: Source
@@ -101,6 +103,7 @@ class WorkerConfig:
     commit: WorkerCommit | None = None
     limits: WorkerLimits = WORKER_LIMITS
     facts: bool = False
+    make_listener: MakeTrackListener | None = None
 
     @property
     def run_id(self) -> int:
@@ -149,6 +152,7 @@ class WorkerConfig:
             counters=hooks.counters,
             limits=self.limits,
             compute_facts=load_facts_calculator() if self.facts else None,
+            listener=None if self.make_listener is None else self.make_listener(),
         )
 
 

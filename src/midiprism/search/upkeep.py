@@ -4,13 +4,13 @@ import os
 
 from midiprism.catalog import Address
 from midiprism.catalog.reader import open_reader
-from midiprism.similarity.folder import similarity_folder
+from midiprism.similarity.folder import has_many_new_lines, similarity_folder
 
 
 def update_after_run(out: str, address: Address) -> None:
     """Bring what searches need up to date: the search index, and the fingerprints if they were made before.
 
-    Whoever never looks for similar tracks does not pay for fingerprints.
+    Both go on at once. Whoever never looks for similar tracks does not pay for fingerprints.
 
     Args:
         out: folder of the result.
@@ -20,12 +20,30 @@ def update_after_run(out: str, address: Address) -> None:
         StoreError: fingerprints cannot be written.
         CatalogError: the catalog cannot be read. Searches then say so.
     """
-    update_search_index(out, address)
-    if os.path.isdir(similarity_folder(out)):
-        from midiprism.similarity.update import update_fingerprints
+    folder = similarity_folder(out)
+    if not os.path.isdir(folder):
+        update_search_index(out, address)
+        return
+    from midiprism.pipeline.executors import background_for
 
-        with open_reader(address) as reader:
-            update_fingerprints(out, reader)
+    # Few new tracks take less time than another process takes to start.
+    in_background = background_for(1 if has_many_new_lines(folder) else 0)
+    fingerprints_made = in_background(update_fingerprints_after_run, out, address)
+    update_search_index(out, address)
+    fingerprints_made()
+
+
+def update_fingerprints_after_run(out: str, address: Address) -> None:
+    """Make the fingerprints of new tracks.
+
+    Raises:
+        StoreError: fingerprints cannot be written.
+        CatalogError: the catalog cannot be read.
+    """
+    from midiprism.similarity.update import update_fingerprints
+
+    with open_reader(address) as reader:
+        update_fingerprints(out, reader)
 
 
 def update_search_index(out: str, address: Address) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.similarity.fingerprints import Lines
+from midiprism.similarity.fingerprints import JoinedLines, Lines
 from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
 from midiprism.similarity.segment import Segment
 
@@ -20,13 +20,12 @@ class Collection:
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         self._segments = [*segments]
-        sizes = [len(segment) for segment in self._segments]
-        self._first_rows = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+        self._lines = JoinedLines([segment.lines for segment in self._segments])
         self.sizes = self._joined("sizes", np.int32)
         """The number of different phrases of each track; 0 for one that shall not be compared."""
 
     def __len__(self) -> int:
-        return int(self._first_rows[-1])
+        return len(self._lines)
 
     @cached_property
     def ids(self) -> Any:
@@ -50,25 +49,7 @@ class Collection:
 
     def take_lines(self, rows: Any) -> Lines:
         """Return the lines of tracks by their rows, ascending; any number of threads may call it."""
-        gaps, pitches, drums = [np.empty(0, np.uint16)], [np.empty(0, np.uint8)], [np.empty(0, np.uint8)]
-        starts = [np.zeros(1, np.int64)]
-        bounds = np.searchsorted(rows, self._first_rows)
-        for segment, row, first, last in zip(
-            self._segments, self._first_rows.tolist(), bounds.tolist(), bounds[1:].tolist(), strict=False
-        ):
-            lines, chosen = segment.lines, rows[first:last] - row
-            ends = lines.starts[chosen + 1]
-            starts.append(ends - lines.starts[chosen])
-            spans = [*map(slice, lines.starts[chosen].tolist(), ends.tolist())]
-            gaps += [lines.gaps[span] for span in spans]
-            pitches += [lines.pitches[span] for span in spans]
-            drums.append(lines.drums[chosen])
-        return Lines(
-            np.concatenate(starts).cumsum(),
-            np.concatenate(gaps),
-            np.concatenate(pitches),
-            np.concatenate(drums),
-        )
+        return self._lines.take(rows)
 
     def _joined(self, name: str, kind: Any) -> Any:
         return np.concatenate([np.empty(0, kind), *(one.columns[name] for one in self._segments)])

@@ -1,6 +1,8 @@
 """The fingerprints of tracks: lines, sets of phrases and signatures, as arrays."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,43 @@ class Lines(NamedTuple):
 
     def __len__(self) -> int:  # of tracks, not of arrays
         return len(self.drums)
+
+
+class JoinedLines:
+    """The lines of several files, as if they were in one.
+
+    Args:
+        parts: the lines of each file.
+    """
+
+    def __init__(self, parts: Sequence[Lines]) -> None:
+        self._parts = parts
+        self._first_rows = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._first_rows[-1])
+
+    def take(self, rows: Any) -> Lines:
+        """Return lines by their rows, ascending; any number of threads may call it."""
+        gaps, pitches, drums = [np.empty(0, np.uint16)], [np.empty(0, np.uint8)], [np.empty(0, np.uint8)]
+        starts = [np.zeros(1, np.int64)]
+        bounds = np.searchsorted(rows, self._first_rows).tolist()
+        for lines, row, (first, last) in zip(
+            self._parts, self._first_rows.tolist(), pairwise(bounds), strict=False
+        ):
+            chosen = rows[first:last] - row
+            ends = lines.starts[chosen + 1]
+            starts.append(ends - lines.starts[chosen])
+            spans = [*map(slice, lines.starts[chosen].tolist(), ends.tolist())]
+            gaps += [lines.gaps[span] for span in spans]
+            pitches += [lines.pitches[span] for span in spans]
+            drums.append(lines.drums[chosen])
+        return Lines(
+            np.concatenate(starts).cumsum(),
+            np.concatenate(gaps),
+            np.concatenate(pitches),
+            np.concatenate(drums),
+        )
 
 
 class PhraseSets(NamedTuple):
@@ -80,6 +119,28 @@ class Fingerprinter:
         ends = np.empty(len(lines), np.int64)
         phrases_kernel(lines.starts, lines.gaps, lines.pitches, lines.drums, phrases, ends, self._line)
         return PhraseSets(phrases[: ends[-1] if len(ends) else 0].copy(), ends)
+
+
+def phrases_of(lines: Lines, threads: int) -> PhraseSets:
+    """Return the set of phrases of each line, computed by several threads.
+
+    Args:
+        lines: of tracks.
+        threads: at least one.
+    """
+    bounds = [len(lines) * number // threads for number in range(threads + 1)]
+    parts = [_lines_between(lines, *bound) for bound in pairwise(bounds)]
+    with ThreadPoolExecutor(threads, "midiprism-phrases") as pool:
+        sets = [*pool.map(lambda part: Fingerprinter().phrases(part), parts)]
+    counts = np.cumsum([0, *(len(part.phrases) for part in sets)])
+    ends = [part.ends + count for part, count in zip(sets, counts, strict=False)]
+    return PhraseSets(np.concatenate([part.phrases for part in sets]), np.concatenate(ends))
+
+
+def _lines_between(lines: Lines, first: int, last: int) -> Lines:
+    start, stop = lines.starts[first], lines.starts[last]
+    starts = lines.starts[first : last + 1] - start
+    return Lines(starts, lines.gaps[start:stop], lines.pitches[start:stop], lines.drums[first:last])
 
 
 def sign_phrases(sets: PhraseSets) -> Any:

@@ -8,6 +8,7 @@ would connect what is not alike.
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import local
 from typing import Any, NamedTuple
 
@@ -15,7 +16,16 @@ import numpy as np
 
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprints import Lines
-from midiprism.similarity.kernel.bands import band_keys_kernel, neighbors_kernel
+from midiprism.similarity.kernel.bands import (
+    BANDS,
+    BLOCK,
+    MARK_BYTES,
+    STEPS,
+    band_keys_kernel,
+    mark_kernel,
+    marked_kernel,
+    neighbors_kernel,
+)
 from midiprism.similarity.kernel.compare import compare_kernel
 from midiprism.similarity.kernel.tables import LINE_ROW, SIGNATURE_VALUES, new_order
 from midiprism.similarity.types import DEFAULT_THRESHOLD
@@ -40,15 +50,11 @@ MAX_REFUSALS = 32
 _MAX_DIRECT_REFUSALS = 8
 """The same for a track that was found not to be very similar to others."""
 
-_STEPS = (21, 27)
-"""A band has the values of a signature at this distance from each other."""
-
-_EQUAL_SHIFT = 32
 _ROW_SHIFT = 32
 _ROW_MASK = 0xFFFFFFFF
-_MARK_BITS = 22
 _WIDTH = 8
 _ROWS_PER_CALL = 200_000
+_MARKED_ROWS_PER_CALL = 50_000
 _PAIRS_PER_CALL = 2_000
 _AGREEMENT = 0.5
 _STRONG_AGREEMENT = 0.75
@@ -158,8 +164,8 @@ class _Grouping:
         self._far_apart: Any = np.empty(0, np.int64)
 
     def run(self, stop: Callable[[], bool]) -> None:
-        bands = [(band, step) for step in _STEPS for band in range(SIGNATURE_VALUES)]
         with ThreadPoolExecutor(self._threads, "midiprism-similar") as pool:
+            bands = [*enumerate(self._rows_of_bands(pool))]
             for at in range(0, len(bands), self._threads):
                 if stop():
                     return
@@ -167,14 +173,34 @@ class _Grouping:
                 self._check(pool, _sorted_once([it.pairs for it in found]))
                 self._check_strong(pool, _sorted_once([it.strong for it in found]))
 
-    def _candidates(self, band: tuple[int, int]) -> _Candidates:
-        """Return pairs of tracks that are close to each other in a band."""
-        keys = np.empty(len(self._rows), np.int64)
-        band_keys_kernel(self._signatures, self._rows, *band, keys)
-        rows = self._rows
-        if self._first_new > 0:
-            wanted = _may_be_among(keys >> _EQUAL_SHIFT, keys[rows >= self._first_new] >> _EQUAL_SHIFT)
-            rows, keys = rows[wanted], keys[wanted]
+    def _rows_of_bands(self, pool: ThreadPoolExecutor) -> Sequence[Any]:
+        """Return for each band the rows of the tracks that can be in a pair: all, or those that share a mark
+        with a new one."""
+        if self._first_new == 0 or not len(self._rows):
+            return [self._rows] * BANDS
+        marks, halves = np.zeros(MARK_BYTES, np.uint8), np.empty(SIGNATURE_VALUES * BLOCK, np.uint16)
+        mark_kernel(self._signatures, self._rows[self._rows >= self._first_new], marks, halves)
+
+        def find(rows: Any) -> tuple[Any, Any]:
+            room = BANDS * len(rows) + 1
+            numbers, found = np.empty(room, np.uint8), np.empty(room, np.int32)
+            halves = np.empty(SIGNATURE_VALUES * BLOCK, np.uint16)
+            count = marked_kernel(self._signatures, rows, marks, halves, numbers, found)
+            return numbers[:count].copy(), found[:count].copy()
+
+        starts = range(0, len(self._rows), _MARKED_ROWS_PER_CALL)
+        parts = [*pool.map(find, [self._rows[at : at + _MARKED_ROWS_PER_CALL] for at in starts])]
+        numbers, found = map(np.concatenate, zip(*parts, strict=True))
+        order = np.argsort(numbers, kind="stable")
+        bounds = np.searchsorted(numbers[order], np.arange(BANDS + 1))
+        return [found[order[first:last]].astype(np.int64) for first, last in pairwise(bounds.tolist())]
+
+    def _candidates(self, numbered_rows: tuple[int, Any]) -> _Candidates:
+        """Return pairs of tracks that are close to each other in a band, from its number and its rows."""
+        number, rows = numbered_rows
+        keys = np.empty(len(rows), np.int64)
+        step = STEPS[number // SIGNATURE_VALUES]
+        band_keys_kernel(self._signatures, rows, number % SIGNATURE_VALUES, step, keys)
         order = np.argsort(keys)
         rows, keys = rows[order], keys[order]
         least = max(2, int(SIGNATURE_VALUES * self._threshold * _AGREEMENT))
@@ -264,13 +290,6 @@ def _sorted_once(parts: Sequence[Any]) -> Any:
     """Return the numbers of all parts, each once, ascending."""
     values = np.sort(np.concatenate(parts))
     return values[np.flatnonzero(np.diff(values, prepend=-1))]
-
-
-def _may_be_among(values: Any, wanted: Any) -> Any:
-    """Return for each value whether it may be among others; False is certain."""
-    marks = np.zeros(1 << _MARK_BITS, bool)
-    marks[wanted & len(marks) - 1] = True
-    return marks[values & len(marks) - 1]
 
 
 def connect(roots: Any, ones: Any, others: Any) -> None:

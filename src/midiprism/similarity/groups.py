@@ -13,11 +13,12 @@ import numpy as np
 
 from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.queries.gone_songs import record_change
+from midiprism.catalog.queries.set_similar_groups import set_groups
 from midiprism.catalog.queries.similar_tracks import (
+    count_tracks_up_to,
     digests_of,
     grouping_state,
     links_of_all,
-    set_groups,
     song_groups,
     track_groups,
     track_ids,
@@ -31,6 +32,7 @@ from midiprism.results.upkeep import update_card
 from midiprism.results.writable_catalog import open_writable_catalog_of
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
+from midiprism.similarity.generation import Generation
 from midiprism.similarity.grouping import connect, group_tracks
 from midiprism.similarity.segment import digest_number
 from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
@@ -98,10 +100,9 @@ def update_groups(
             counts.whole = updated.whole and not stop()
             if not counts.whole:
                 return counts
-            work = _Grouped(reader, Collection(updated.generation), before, counts.threshold)
+            work = _Grouped(reader, updated.generation, before, counts.threshold)
             counts.whole = work.group(threads, stop)
-            of_tracks = work.changed_tracks()
-            of_songs = work.changed_songs()
+            of_tracks, of_songs = work.changes()
         if counts.whole:
             is_changed = bool(of_tracks or of_songs or work.state != before)
             if is_changed:
@@ -116,7 +117,9 @@ def _read_state(reader: CatalogReader) -> _State | None:
     return None if text is None else _State(**json.loads(text))
 
 
-def _record(catalog: Catalog, of_tracks: dict[int, Any], of_songs: dict[int, Any], state: _State) -> None:
+def _record(
+    catalog: Catalog, of_tracks: dict[int, int | None], of_songs: dict[int, int | None], state: _State
+) -> None:
     with catalog.exclusive(None) as exclusive:
         run_id = catalog.newest_run()
         if exclusive and run_id is not None:
@@ -138,18 +141,18 @@ class _Grouped:
 
     Args:
         reader: of the catalog.
-        prints: of all tracks.
+        generation: fingerprints of all tracks.
         before: the state of the last grouping.
         threshold: least score of a link.
     """
 
     def __init__(
-        self, reader: CatalogReader, prints: Collection, before: _State | None, threshold: float
+        self, reader: CatalogReader, generation: Generation, before: _State | None, threshold: float
     ) -> None:
         self._reader = reader
-        self._prints = prints
+        self._prints = prints = Collection(generation)
         self._threshold = threshold
-        self._is_there = np.isin(prints.ids, track_ids(reader), assume_unique=True)
+        self._is_there = self._find_present(generation)
         prints.sizes[~self._is_there] = 0
         self._roots = np.arange(len(prints), dtype=np.int64)
         self._recorded = track_groups(reader)
@@ -166,6 +169,13 @@ class _Grouped:
         if self._continues and before is not None:
             self._first_new = int(np.searchsorted(prints.ids, before.last_id, "right"))
             self._connect_recorded()
+
+    def _find_present(self, generation: Generation) -> Any:
+        """Return for each track with fingerprints whether the catalog has it."""
+        lost = len(digests_of(self._reader, generation.lost))
+        if count_tracks_up_to(self._reader, generation.last_id) - lost == len(self._prints):
+            return np.ones(len(self._prints), bool)
+        return np.isin(self._prints.ids, track_ids(self._reader), assume_unique=True)
 
     def _is_continued(self, before: _State) -> bool:
         """Return whether the recorded groups are those that this grouping would make of the same tracks."""
@@ -193,8 +203,8 @@ class _Grouped:
             group_tracks(self._prints, self._roots, *limits, stop)
         return not stop()
 
-    def _numbers(self) -> dict[int, int]:
-        """Return the number of the group of each track that is in one, by the ids of the tracks.
+    def _group_numbers(self) -> tuple[Any, Any]:
+        """Return the number of the group of each track, or its id if it is in none, and whether it is in one.
 
         It is the smallest id in the group, or a smaller one that had been there before.
         """
@@ -207,25 +217,21 @@ class _Grouped:
             np.minimum.at(least, self._roots[rows[known]], self._recorded[known, 1])
             numbers = least[self._roots]
         members = np.bincount(self._roots[self._is_there], minlength=len(ids))
-        grouped = self._is_there & (members[self._roots] > 1)
-        return dict(zip(ids[grouped].tolist(), numbers[grouped].tolist(), strict=True))
+        is_grouped = self._is_there & (members[self._roots] > 1)
+        return np.where(is_grouped, numbers, ids), is_grouped
 
-    def changed_tracks(self) -> dict[int, int | None]:
-        """Return the groups of the tracks whose group changes."""
-        self._groups = self._numbers()
-        return _changes(dict(self._recorded.tolist()), self._groups)
-
-    def changed_songs(self) -> dict[int, int | None]:
-        """Return the groups of the songs whose group changes."""
+    def changes(self) -> tuple[dict[int, int | None], dict[int, int | None]]:
+        """Return the groups of the tracks whose group changes, and those of such songs; None for no group."""
         prints = self._prints
-        counted = prints.ids[(prints.sizes >= MIN_SONG_PHRASES) & (prints.drums == 0)]
-        keys = np.fromiter((self._groups.get(it, it) for it in counted.tolist()), np.int64, len(counted))
-        recorded = dict(song_groups(self._reader).tolist())
-        return _changes(recorded, group_songs(links_of_all(self._reader), counted, keys))
+        numbers, is_grouped = self._group_numbers()
+        of_tracks = np.stack([prints.ids[is_grouped], numbers[is_grouped]], axis=1)
+        joins = (prints.sizes >= MIN_SONG_PHRASES) & (prints.drums == 0)
+        of_songs = group_songs(links_of_all(self._reader), prints.ids[joins], numbers[joins])
+        return _changes(self._recorded, of_tracks), _changes(song_groups(self._reader), of_songs)
 
 
-def group_songs(links: Any, track_ids: Any, keys: Any) -> dict[int, int]:
-    """Return the group of each song that is in one: the smallest id of its songs.
+def group_songs(links: Any, track_ids: Any, keys: Any) -> Any:
+    """Return the songs that are in groups: ids, ascending, and the smallest id of a song of each group.
 
     Args:
         links: ids of songs and of their tracks; shape (links, 2).
@@ -234,19 +240,40 @@ def group_songs(links: Any, track_ids: Any, keys: Any) -> dict[int, int]:
     """
     places = np.searchsorted(track_ids, links[:, 1]).clip(max=max(0, len(track_ids) - 1))
     known = track_ids[places] == links[:, 1] if len(track_ids) else np.zeros(len(links), bool)
-    pairs = np.unique(np.stack([keys[places[known]], links[known, 0]], axis=1), axis=0)
-    _, counts = np.unique(pairs[:, 0], return_counts=True)
+    songs, rows = np.unique(links[known, 0], return_inverse=True)
+    # A key and the row of a song are one number each, which sort faster than pairs.
+    pairs = np.sort(keys[places[known]] * len(songs) + rows)
+    pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+    same_keys, rows = np.divmod(pairs, max(1, len(songs)))
+    begins = np.append(np.flatnonzero(np.diff(same_keys, prepend=-1)), len(pairs))
+    counts = np.diff(begins)
     counts = np.repeat(counts, counts)
-    songs, rows = np.unique(pairs[:, 1], return_inverse=True)
-    joins = (pairs[1:, 0] == pairs[:-1, 0]) & (counts[1:] <= MAX_SONGS)
+    joins = (same_keys[1:] == same_keys[:-1]) & (counts[1:] <= MAX_SONGS)
     roots = np.arange(len(songs))
     connect(roots, rows[:-1][joins], rows[1:][joins])
-    members = np.bincount(roots, minlength=len(songs))
-    grouped = members[roots] > 1
-    return dict(zip(songs[grouped].tolist(), songs[roots[grouped]].tolist(), strict=True))
+    is_grouped = np.bincount(roots, minlength=len(songs))[roots] > 1
+    return np.stack([songs[is_grouped], songs[roots[is_grouped]]], axis=1)
 
 
-def _changes(before: dict[int, int], after: dict[int, int]) -> dict[int, int | None]:
-    changes: dict[int, int | None] = {key: None for key in before if key not in after}
-    changes.update((key, group) for key, group in after.items() if before.get(key) != group)
+def _changes(before: Any, after: Any) -> dict[int, int | None]:
+    """Return the new group of each row whose group differs; None for no group.
+
+    Args:
+        before: ids and groups; int64, shape (rows, 2).
+        after: the same, the ids ascending.
+    """
+    before = before[np.argsort(before[:, 0])]
+    gone = before[~_is_among(before[:, 0], after[:, 0]), 0]
+    changes: dict[int, int | None] = dict.fromkeys(gone.tolist())
+    known = _is_among(after[:, 0], before[:, 0])
+    same = np.zeros(len(after), bool)
+    same[known] = before[np.searchsorted(before[:, 0], after[known, 0]), 1] == after[known, 1]
+    changes.update(after[~same].tolist())
     return changes
+
+
+def _is_among(values: Any, others: Any) -> Any:
+    """Return for each value whether it is among others, which are ascending."""
+    if not len(others):
+        return np.zeros(len(values), bool)
+    return others[np.searchsorted(others, values).clip(max=len(others) - 1)] == values

@@ -3,14 +3,14 @@
 Segments are sorted by the ids of their tracks, and no two have ids in the same range.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from midiprism.fs.column_file import ArraysInMemory, Columns
-from midiprism.similarity.fingerprints import Fingerprinter, Lines, join_lines, sign_phrases, take_lines
+from midiprism.similarity.fingerprints import Lines, join_lines, phrases_of, sign_phrases, take_lines
 from midiprism.similarity.kernel.tables import SIGNATURE_VALUES
 
 _DIGEST_BYTES = 8
@@ -46,6 +46,12 @@ def sorted_tracks(parts: Sequence[NewTracks]) -> NewTracks:
 def digest_number(digest: bytes) -> int:
     """Return the first bytes of a digest as a number."""
     return int.from_bytes(digest[:_DIGEST_BYTES], "big")
+
+
+def digest_numbers(digests: Iterable[bytes]) -> Any:
+    """Return the same of each digest; uint64."""
+    firsts = b"".join([digest[:_DIGEST_BYTES] for digest in digests])
+    return np.frombuffer(firsts, ">u8").astype(np.uint64)
 
 
 class Segment:
@@ -105,14 +111,15 @@ class Segment:
         return self.columns["phrase_rows"][np.repeat(firsts - before, counts) + np.arange(counts.sum())]
 
 
-def build_segment(parts: Sequence[NewTracks]) -> ArraysInMemory:
+def build_segment(parts: Sequence[NewTracks], threads: int = 1) -> ArraysInMemory:
     """Return the arrays of a segment.
 
     Args:
         parts: its tracks, in the order of their ids.
+        threads: that compute.
     """
     lines = join_lines([part.lines for part in parts])
-    sets = Fingerprinter().phrases(lines)
+    sets = phrases_of(lines, threads)
     sizes = sets.sizes
     # A phrase and the row of its track are one number each, which sort faster than pairs.
     pairs = sets.phrases.astype(np.uint64) << _ROW_BITS | np.repeat(

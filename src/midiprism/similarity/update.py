@@ -37,7 +37,15 @@ from midiprism.similarity.generation import (
     write_generation,
     write_segment,
 )
-from midiprism.similarity.segment import NewTracks, Segment, build_segment, digest_number, sorted_tracks
+from midiprism.similarity.new_lines import RecordedLines
+from midiprism.similarity.segment import (
+    NewTracks,
+    Segment,
+    build_segment,
+    digest_number,
+    digest_numbers,
+    sorted_tracks,
+)
 from midiprism.similarity.types import FingerprintProgress
 from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.stores import TrackStore
@@ -164,6 +172,7 @@ class _Update:
         self._on_progress = on_progress
         self._of_thread = local()
         self._shards_lock = Lock()  # a store of shards is for one thread
+        self._recorded = RecordedLines(folder)
         self._started = time.perf_counter()
         self._added = self._lost = self._total = 0
 
@@ -184,13 +193,14 @@ class _Update:
     def _read_all(
         self, pool: ThreadPoolExecutor, tracks: Sequence[TrackToFingerprint]
     ) -> tuple[list[NewTracks], int]:
-        """Return those tracks that can be read, and how many were looked at before it was stopped."""
+        """Return the tracks whose lines are known or that can be read, and how many were looked at before it
+        was stopped."""
         parts: list[NewTracks] = []
         seen = 0
         for tasks in _tasks(tracks, self._threads):
             if self._stop():
                 break
-            found = [*pool.map(self._read, tasks)]
+            found = [*pool.map(self._take_or_read, tasks)]
             parts += found
             looked_at, added = sum(map(len, tasks)), sum(len(part.ids) for part in found)
             seen, self._added, self._lost = (
@@ -208,7 +218,7 @@ class _Update:
         """Return a generation, written, with another segment."""
         lost = [*current.lost, *_without_fingerprints(rows, parts)]
         parts = [part for part in parts if len(part.ids)]
-        new = [write_segment(self._folder, build_segment(parts))] if parts else []
+        new = [write_segment(self._folder, build_segment(parts, self._threads))] if parts else []
         extended = self._merged(Generation(rows[-1].id, [*current.segments, *new], lost))
         write_generation(self._folder, extended)
         return extended
@@ -231,7 +241,7 @@ class _Update:
     def _inserted(self, segments: Sequence[NamedSegment], new: NewTracks) -> list[NamedSegment]:
         """Return segments with some more tracks, each in the segment among whose ids its own is."""
         if not segments:
-            return [write_segment(self._folder, build_segment([new]))]
+            return [write_segment(self._folder, build_segment([new], self._threads))]
         last_ids = [one.segment.ids[-1] for one in segments]
         places = np.searchsorted(last_ids, new.ids).clip(max=len(segments) - 1)
         found = [*segments]
@@ -239,8 +249,19 @@ class _Update:
             rows = np.flatnonzero(places == place)
             part = NewTracks(new.ids[rows], new.digests[rows], take_lines(new.lines, rows))
             tracks = sorted_tracks([_as_new(segments[place].segment), part])
-            found[place] = write_segment(self._folder, build_segment([tracks]))
+            found[place] = write_segment(self._folder, build_segment([tracks], self._threads))
         return found
+
+    def _take_or_read(self, tracks: Sequence[TrackToFingerprint]) -> NewTracks:
+        """Return the tracks whose lines the workers recorded, and others that can be read."""
+        digests = digest_numbers(track.digest for track in tracks)
+        places, lines = self._recorded.take(digests)
+        ids = np.array([track.id for track in tracks], np.int64)
+        recorded = NewTracks(ids[places], digests[places], lines)
+        found = set(places.tolist())
+        if len(found) == len(tracks):
+            return sorted_tracks([recorded])
+        return sorted_tracks([recorded, self._read([it for at, it in enumerate(tracks) if at not in found])])
 
     def _read(self, tracks: Sequence[TrackToFingerprint]) -> NewTracks:
         """Return those tracks that can be read, with their lines."""
@@ -257,7 +278,7 @@ class _Update:
         drums = [track.family == DRUM_FAMILY for track, _ in found]
         return NewTracks(
             np.array([track.id for track, _ in found], np.int64),
-            np.array([digest_number(track.digest) for track, _ in found], np.uint64),
+            digest_numbers(track.digest for track, _ in found),
             fingerprinter.lines([data for _, data in found], drums),
         )
 
@@ -273,7 +294,7 @@ class _Update:
 
     def _merge(self, segments: Sequence[NamedSegment]) -> NamedSegment:
         parts = [_as_new(one.segment) for one in segments]
-        return write_segment(self._folder, build_segment(parts))
+        return write_segment(self._folder, build_segment(parts, self._threads))
 
 
 def _as_new(segment: Segment) -> NewTracks:

@@ -11,7 +11,7 @@ from support.nightly import NIGHTLY
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
-SEEDS = range(40) if NIGHTLY else range(3)
+SEEDS = range(40) if NIGHTLY else range(1)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,18 +1,16 @@
 """The rows that similarity needs: tracks to fingerprint, links of songs to tracks, and groups of both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import bindparam, delete, insert, update
 
-from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.reader import CatalogReader
-from midiprism.catalog.schema import properties, songs, tracks
 from midiprism.stores.types import TrackLocation
 
-_STATE_KEY = "similar_groups"
+GROUPING_KEY = "similar_groups"
+"""The property that holds what a grouping recorded of itself."""
 _IDS_PER_QUERY = 500
 
 
@@ -66,6 +64,15 @@ def highest_track_id(reader: CatalogReader) -> int:
 def count_tracks_after(reader: CatalogReader, track_id: int) -> int:
     """Return the number of tracks whose ids are higher."""
     ((count,),) = reader.fetch("SELECT count(*) FROM {tracks} WHERE id > ?", (track_id,))
+    return int(count)
+
+
+def count_tracks_up_to(reader: CatalogReader, track_id: int) -> int:
+    """Return the number of tracks whose ids are not higher."""
+    if track_id >= highest_track_id(reader):
+        ((count,),) = reader.fetch("SELECT count(*) FROM {tracks}")  # which an index answers
+    else:
+        ((count,),) = reader.fetch("SELECT count(*) FROM {tracks} WHERE id <= ?", (track_id,))
     return int(count)
 
 
@@ -126,31 +133,5 @@ def _numbers(reader: CatalogReader, statement: str, columns: int) -> Any:
 
 def grouping_state(reader: CatalogReader) -> str | None:
     """Return what the last grouping recorded of itself; None if there was none."""
-    rows = reader.fetch("SELECT value FROM {properties} WHERE key = ?", (_STATE_KEY,))
+    rows = reader.fetch("SELECT value FROM {properties} WHERE key = ?", (GROUPING_KEY,))
     return rows[0][0] if rows else None
-
-
-def set_groups(
-    catalog: Catalog,
-    of_tracks: Mapping[int, int | None],
-    of_songs: Mapping[int, int | None],
-    state: str,
-) -> None:
-    """Record groups, inside a transaction that is open.
-
-    Args:
-        of_tracks: groups of the tracks whose group changes, by their ids; None for no group.
-        of_songs: the same of songs.
-        state: of the grouping, for ``grouping_state``.
-    """
-    for table, column, groups in (
-        (tracks, tracks.c.similar_track_group, of_tracks),
-        (songs, songs.c.similar_song_group, of_songs),
-    ):
-        if groups:
-            statement = update(table).where(table.c.id == bindparam("row_id"))
-            statement = statement.values({column.name: bindparam("new_group")})
-            rows = [{"row_id": row_id, "new_group": group} for row_id, group in groups.items()]
-            catalog.connection.execute(statement, rows)
-    catalog.connection.execute(delete(properties).where(properties.c.key == _STATE_KEY))
-    catalog.connection.execute(insert(properties).values(key=_STATE_KEY, value=state))

@@ -66,6 +66,7 @@ def split(
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.pipeline.missing_songs import require_believed
     from midiprism.search.upkeep import update_after_run
+    from midiprism.similarity.run_listener import listener_of_run
 
     sources = source_options.sources or []
     out = follow_relocation(out, quiet=output.quiet)
@@ -101,7 +102,9 @@ def split(
             suggest_faster_place(out)
         display = stack.enter_context(_display(quiet=output.quiet))
         listener = stack.enter_context(_listener(metrics, display, quiet=output.quiet))
-        callbacks = RunCallbacks(stop, compile_display(display), print_message, listener, update_after_run)
+        callbacks = RunCallbacks(
+            stop, compile_display(display), print_message, listener, listener_of_run, update_after_run
+        )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))
     command = RepeatedCommand(out, quote_result(out, database), (*sources, *source_arguments))

@@ -42,87 +42,105 @@ def enter_bar(walk: Any, tick: int) -> None:
 
 
 @borrowing_helper
+def _begin_bar(walk: Any, work: Any) -> None:
+    """Record the bar in which some note begins, unless there are too many."""
+    walk.bar_hash = walk.bar_onsets = 0
+    if walk.bars == MAX_BARS:
+        walk.bars_full = 1
+        return
+    work.bar_numbers[walk.bars] = walk.bar
+    work.bar_starts[walk.bars] = walk.bar_start
+    work.bar_stops[walk.bars] = walk.bar_end
+    walk.bars += 1
+
+
+@borrowing_helper
+def finish_bar(walk: Any, work: Any) -> None:
+    """Record the notes of the last bar."""
+    if walk.bars > 0 and walk.bars_full == 0:
+        work.bar_hashes[walk.bars - 1] = walk.bar_hash
+        work.bar_onsets[walk.bars - 1] = walk.bar_onsets
+
+
+@borrowing_helper
 def add_note_to_bar(walk: Any, work: Any, tick: int, pitch: int, new_onset: bool) -> None:
     """Add a note to the last bar, or to a new one."""
     if tick >= walk.bar_end:
         enter_bar(walk, tick)
-    last = walk.bars - 1
-    if last < 0 or work.bar_numbers[last] != walk.bar:
-        if walk.bars == MAX_BARS:
-            return
-        last = walk.bars
-        walk.bars += 1
-        work.bar_numbers[last] = walk.bar
-        work.bar_starts[last] = walk.bar_start
-        work.bar_stops[last] = walk.bar_end
-        work.bar_hashes[last] = 0
-        work.bar_onsets[last] = 0
-        new_onset = True
-    work.bar_hashes[last] = add_note(work.bar_hashes[last], walk.hash_scale, tick - walk.bar_start, pitch)
-    work.bar_onsets[last] += new_onset
+        if walk.bars == 0 or work.bar_numbers[walk.bars - 1] != walk.bar:
+            finish_bar(walk, work)
+            _begin_bar(walk, work)
+    walk.bar_hash = add_note(walk.bar_hash, walk.hash_scale, tick - walk.bar_start, pitch)
+    walk.bar_onsets += new_onset or walk.bar_onsets == 0
 
 
 @borrowing_helper
-def count_repeated_bars(work: Any, count: int) -> int:
-    """Return how many of the first ``count`` bars are equal to an earlier one."""
+def link_equal_bars(work: Any, count: int) -> int:
+    """Find for each of the first ``count`` bars the next one that is equal to it, -1 for none.
+
+    Returns how many of these bars are equal to an earlier one.
+    """
     size = 4
     while size < 2 * count and size < HASH_SLOTS:
         size *= 2
     for slot in range(size):
-        work.hashes[slot] = -1
+        work.slots[slot] = -1
     repeated = 0
     for bar in range(count):
         value = work.bar_hashes[bar]
         slot = value & size - 1
-        while work.hashes[slot] not in (-1, value):
+        before = work.slots[slot]
+        while before >= 0 and work.bar_hashes[before] != value:
             slot = slot + 1 & size - 1
-        repeated += work.hashes[slot] == value
-        work.hashes[slot] = value
+            before = work.slots[slot]
+        if before >= 0:
+            work.equal_bars[before] = bar
+            repeated += 1
+        work.equal_bars[bar] = -1
+        work.slots[slot] = bar
     return repeated
 
 
 @borrowing_helper
-def _mark_loop(work: Any, first: int, later: int, quarter: int) -> None:
-    """Mark the bars from one to another that is equal to it, if these are a loop.
+def _most_bars(work: Any, count: int, quarter: int) -> int:
+    """Return how many bars a loop may have, by the shortest of the first ``count`` bars."""
+    shortest = work.bar_stops[0] - work.bar_starts[0]
+    for bar in range(count):
+        shortest = min(shortest, work.bar_stops[bar] - work.bar_starts[bar])
+    return int(min(MAX_LOOP_BARS, MAX_LOOP_QUARTERS * quarter // max(1, shortest)))
 
-    Marked bars get a negative number of onsets.
-    """
-    length = work.bar_starts[later] - work.bar_starts[first]
-    if (
-        work.bar_hashes[later] != work.bar_hashes[first]
-        or abs(work.bar_onsets[first]) < MIN_LOOP_ONSETS
-        or length < MIN_LOOP_QUARTERS * quarter
-        or length > MAX_LOOP_QUARTERS * quarter
-    ):
-        return
-    onsets = 0
-    for bar in range(first, later):
-        onsets += abs(work.bar_onsets[bar])
-    if onsets * quarter >= MIN_ONSETS_PER_QUARTER * length:
-        for bar in range(first, later):
-            work.bar_onsets[bar] = -abs(work.bar_onsets[bar])
+
+@borrowing_helper
+def _loop_end(work: Any, first: int, most: int, quarter: int) -> int:
+    """Return the bar that ends the longest loop which begins with a bar; 0 if none begins there."""
+    end = 0
+    if work.bar_onsets[first] < MIN_LOOP_ONSETS:
+        return end
+    later = work.equal_bars[first]
+    while later >= 0 and work.bar_numbers[later] - work.bar_numbers[first] <= most:
+        length = work.bar_starts[later] - work.bar_starts[first]
+        onsets = work.onsets_before[later] - work.onsets_before[first]
+        if (
+            MIN_LOOP_QUARTERS * quarter <= length <= MAX_LOOP_QUARTERS * quarter
+            and onsets * quarter >= MIN_ONSETS_PER_QUARTER * length
+        ):
+            end = later
+        later = work.equal_bars[later]
+    return end
 
 
 @borrowing_helper
 def count_looped_bars(work: Any, count: int, quarter: int) -> int:
-    """Return how many of the first ``count`` bars belong to a loop."""
+    """Return how many of the first ``count`` bars, which are linked to equal ones, belong to a loop."""
     if count == 0:
         return 0
-    shortest = work.bar_stops[0] - work.bar_starts[0]
+    onsets = 0
     for bar in range(count):
-        shortest = min(shortest, work.bar_stops[bar] - work.bar_starts[bar])
-    most = min(MAX_LOOP_BARS, MAX_LOOP_QUARTERS * quarter // max(1, shortest))
-    for distance in range(1, most + 1):
-        later = 0
-        for first in range(count):
-            number = work.bar_numbers[first] + distance
-            while later < count and work.bar_numbers[later] < number:
-                later += 1
-            if later == count:
-                break
-            if work.bar_numbers[later] == number:
-                _mark_loop(work, first, later, quarter)
-    looped = 0
+        work.onsets_before[bar] = onsets
+        onsets += work.bar_onsets[bar]
+    most = _most_bars(work, count, quarter)
+    looped = end = 0
     for bar in range(count):
-        looped += work.bar_onsets[bar] < 0
+        end = max(end, _loop_end(work, bar, most, quarter))
+        looped += bar < end
     return looped

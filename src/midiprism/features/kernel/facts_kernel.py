@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from midiprism.features.kernel.grid import fill_grid
+from midiprism.features.kernel.notes import GAPS_PER_QUARTER, GROUPS_PER_QUARTER
 from midiprism.features.kernel.results import fill_facts
-from midiprism.features.kernel.tables import NOTHING, TRACK_FACTS, WALK, WORK
+from midiprism.features.kernel.tables import NOTHING, TEMPO_BUCKETS, TRACK_FACTS, WALK, WORK
 from midiprism.features.kernel.walk import walk_track
 from midiprism.smf.kernel.conductor import DEFAULT_TEMPO, SMPTE_FLAG
 from midiprism.smf.kernel.jit import array_of, borrowing_helper, entry_point
@@ -49,9 +50,10 @@ def _begin(walk: Any, work: Any, division: int, drums: int) -> None:
     _clear(work.interval_counts)
     _clear(work.level_counts)
     _clear(work.grid_counts)
+    _clear(work.pitch_weights)
     _clear(work.weights)
-    _clear(work.tempo_times)
-    _clear(work.longest_times)
+    for bucket in range(walk.first_bucket, walk.last_bucket + 1):  # those of the track before
+        work.tempo_times[bucket] = work.longest_times[bucket] = 0.0
     _set_resolution(walk, work, division)
     walk.drums = drums
     walk.tick = walk.end_of_track = walk.note_count = walk.velocities = walk.squared_velocities = 0
@@ -61,6 +63,9 @@ def _begin(walk: Any, work: Any, division: int, drums: int) -> None:
     walk.last_onset = NOTHING
     walk.first_time = walk.end_time = walk.elapsed = 0.0
     walk.tempo_tick = 0
+    walk.first_bucket, walk.last_bucket = TEMPO_BUCKETS, NOTHING
+    walk.group_width = walk.quarter // GROUPS_PER_QUARTER
+    walk.gap_tolerance = walk.quarter // GAPS_PER_QUARTER
     walk.group_tick = walk.group_top = walk.group_low = walk.groups = 0
     walk.previous_top = walk.previous_gap = walk.gaps = walk.equal_gaps = 0
     walk.intervals = walk.leaps = 0
@@ -68,6 +73,9 @@ def _begin(walk: Any, work: Any, division: int, drums: int) -> None:
     walk.bar_size = 4 * walk.quarter * 4
     walk.bar_power = 2
     walk.bar = walk.bar_start = walk.bar_end = walk.bars = 0
+    walk.bars_full = walk.bar_hash = walk.bar_onsets = 0
+    walk.grid_size = 2 * walk.quarter
+    walk.grid_start = 0
     walk.grid_tick = walk.grid_flags = NOTHING
     walk.swing_positions = 0.0
     walk.swing_notes = 0

@@ -24,7 +24,7 @@ LEAP = 3
 @borrowing_helper
 def _finish_note(walk: Any, work: Any, pitch: int, ticks: int) -> None:
     walk.durations += ticks
-    work.weights[pitch % 12] += min(ticks, MAX_WEIGHT_QUARTERS * walk.quarter)
+    work.pitch_weights[pitch] += min(ticks, MAX_WEIGHT_QUARTERS * walk.quarter)
 
 
 @borrowing_helper
@@ -39,13 +39,13 @@ def _finish_group(walk: Any, work: Any, next_tick: int) -> None:
     gap = next_tick - walk.group_tick
     if gap > 0:
         walk.gaps += 1
-        walk.equal_gaps += abs(gap - walk.previous_gap) * GAPS_PER_QUARTER <= walk.quarter
+        walk.equal_gaps += abs(gap - walk.previous_gap) <= walk.gap_tolerance
         walk.previous_gap = gap
 
 
 @borrowing_helper
 def _add_to_group(walk: Any, work: Any, tick: int, pitch: int) -> None:
-    if walk.groups > 0 and (tick - walk.group_tick) * GROUPS_PER_QUARTER <= walk.quarter:
+    if walk.groups > 0 and tick - walk.group_tick <= walk.group_width:
         walk.group_top = max(walk.group_top, pitch)
         walk.group_low = min(walk.group_low, pitch)
         return
@@ -68,9 +68,13 @@ def finish_groups(walk: Any, work: Any) -> None:
 def _place_on_grid(walk: Any, work: Any, tick: int) -> None:
     if tick != walk.grid_tick:
         walk.grid_tick = tick
-        walk.grid_flags = work.grid[tick % (2 * walk.quarter)]
+        place = tick - walk.grid_start
+        if place >= walk.grid_size:
+            place = tick % walk.grid_size
+            walk.grid_start = tick - place
+        walk.grid_flags = work.grid[place]
         if walk.grid_flags & SWING_BIT:
-            walk.swing_positions += tick % walk.quarter
+            walk.swing_positions += place - walk.quarter if place >= walk.quarter else place
             walk.swing_notes += 1
     flags = walk.grid_flags
     work.level_counts[flags & LEVEL_MASK] += 1
@@ -110,7 +114,6 @@ def end_note(walk: Any, work: Any, slot: int) -> None:
         return
     work.note_counts[slot] = count - 1
     walk.end_tick = walk.tick
-    walk.end_time = walk.elapsed + float(walk.tick - walk.tempo_tick) * walk.tempo
     if count == 1:
         walk.sounding -= 1
         _finish_note(walk, work, slot % PITCHES, walk.tick - work.note_starts[slot])

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from midiprism.features.kernel.bars import bar_of, count_looped_bars, count_repeated_bars
+from midiprism.features.kernel.bars import bar_of, count_looped_bars, finish_bar, link_equal_bars
 from midiprism.features.kernel.grid import GRID_COUNT
 from midiprism.features.kernel.key_profile import find_key
 from midiprism.features.kernel.notes import finish_groups
 from midiprism.features.kernel.roles import find_role
-from midiprism.features.kernel.tables import NOMML_LEVELS, NOTHING, PITCHES, TEMPO_BUCKETS
+from midiprism.features.kernel.tables import NOMML_LEVELS, NOTHING, PITCHES
 from midiprism.smf.kernel.conductor import MICROSECONDS_PER_SECOND
 from midiprism.smf.kernel.jit import borrowing_helper
 
@@ -60,6 +60,7 @@ def _fill_pitches(walk: Any, work: Any, facts: Any) -> None:
         highest = pitch
         facts.n_pitches_used += 1
         classes |= 1 << pitch % 12
+        work.weights[pitch % 12] += work.pitch_weights[pitch]
         if walk.drums != 0:
             if pitch < 64:
                 facts.low_pieces |= 1 << pitch
@@ -92,7 +93,7 @@ def _fill_tempo(walk: Any, work: Any, facts: Any) -> None:
     if walk.smpte != 0:
         return
     best = -1
-    for bucket in range(TEMPO_BUCKETS):
+    for bucket in range(walk.first_bucket, walk.last_bucket + 1):
         if work.tempo_times[bucket] > (work.tempo_times[best] if best >= 0 else 0.0):
             best = bucket
     tempo = work.longest_tempi[best] if best >= 0 else walk.tempo
@@ -133,8 +134,9 @@ def _fill_bars(walk: Any, work: Any, facts: Any) -> None:
     last_tick = max(walk.last_onset, walk.end_tick - hanging - 1)
     last = bar_of(walk, last_tick) if last_tick >= walk.meter_tick else walk.bar
     facts.length_bars = max(last, walk.bar) - first + 1
+    finish_bar(walk, work)
+    facts.bar_repetition = _share(link_equal_bars(work, walk.bars), walk.bars)
     looped = count_looped_bars(work, walk.bars, quarter)
-    facts.bar_repetition = _share(count_repeated_bars(work, walk.bars), walk.bars)
     facts.loop_share = _share(looped, walk.bars)
     facts.loops = _ends_on_a_bar_line(walk, walk.end_of_track, 0) or _ends_on_a_bar_line(
         walk, walk.end_tick, hanging

@@ -106,6 +106,10 @@ WALK = row_type(
     ("elapsed", np.float64),  # time at ``tempo_tick``
     "tempo",
     "tempo_tick",
+    "first_bucket",  # of the tempi so far, and the last one
+    "last_bucket",
+    "group_width",  # most ticks between the first and the last note of a group
+    "gap_tolerance",  # most ticks by which gaps between groups differ that count as equal
     "group_tick",  # of the first note of a group of notes that begin together
     "group_top",
     "group_low",
@@ -124,7 +128,12 @@ WALK = row_type(
     "bar_start",
     "bar_end",
     "bars",  # with notes, as far as they are recorded
+    "bars_full",  # 1 once there are too many
+    "bar_hash",  # of the onsets and pitches of the last of them
+    "bar_onsets",
     "hash_scale",
+    "grid_size",  # ticks of two quarter notes
+    "grid_start",  # the last multiple of these that a note was found behind
     "grid_tick",
     "grid_flags",
     ("swing_positions", np.float64),
@@ -142,7 +151,8 @@ WORK = row_type(
     ("interval_counts", np.int64, PITCHES),
     ("level_counts", np.int64, NOMML_LEVELS),
     ("grid_counts", np.int64, GRID_FLAGS),
-    ("weights", np.float64, 12),  # ticks of each pitch class
+    ("pitch_weights", np.float64, PITCHES),  # ticks of each pitch
+    ("weights", np.float64, 12),  # and of each pitch class
     ("tempo_times", np.float64, TEMPO_BUCKETS),
     ("longest_times", np.float64, TEMPO_BUCKETS),
     ("longest_tempi", np.int64, TEMPO_BUCKETS),
@@ -153,7 +163,9 @@ WORK = row_type(
     ("bar_stops", np.int64, MAX_BARS),
     ("bar_hashes", np.int64, MAX_BARS),  # of the onsets and pitches of their notes
     ("bar_onsets", np.int64, MAX_BARS),
-    ("hashes", np.int64, HASH_SLOTS),
+    ("equal_bars", np.int64, MAX_BARS),  # the next bar that is equal, or -1
+    ("onsets_before", np.int64, MAX_BARS),
+    ("slots", np.int64, HASH_SLOTS),  # bars by their hashes
 )
 """The tables of a walk, which one thread uses again for every track: a single row."""
 

@@ -6,7 +6,7 @@ from midiprism.features.kernel.bars import change_meter
 from midiprism.features.kernel.notes import advance, begin_note, end_all_notes, end_note, end_notes
 from midiprism.features.kernel.tables import MAX_STATED, NOTHING, PITCHES, TEMPO_BUCKETS
 from midiprism.smf.kernel.conductor import MICROSECONDS_PER_SECOND, read_tempo
-from midiprism.smf.kernel.jit import borrowing_helper
+from midiprism.smf.kernel.jit import borrowing_helper, bounds_checked_by_hand, unsigned_index
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
 from midiprism.smf.kernel.varlen import read_vlq
 
@@ -30,6 +30,8 @@ def _state(values: Any, count: int, value: int) -> int:
 @borrowing_helper
 def finish_tempo(walk: Any, work: Any) -> None:
     """Add the time since the last change of tempo to that of its tempo."""
+    if walk.end_tick >= walk.tempo_tick:
+        walk.end_time = walk.elapsed + float(walk.end_tick - walk.tempo_tick) * walk.tempo
     ticks = walk.tick - walk.tempo_tick
     if ticks == 0 or walk.smpte != 0:
         return
@@ -38,6 +40,8 @@ def finish_tempo(walk: Any, work: Any) -> None:
     if walk.tempo > 0:
         rate = 60.0 * MICROSECONDS_PER_SECOND / walk.tempo + 0.5
         bucket = min(TEMPO_BUCKETS - 1, int(rate))
+    walk.first_bucket = min(walk.first_bucket, bucket)
+    walk.last_bucket = max(walk.last_bucket, bucket)
     work.tempo_times[bucket] += time
     if time > work.longest_times[bucket]:
         work.longest_times[bucket] = time
@@ -119,9 +123,11 @@ def _read_system_event(
     return at + size, kind == 0x2F
 
 
-@borrowing_helper
+@bounds_checked_by_hand
 def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) -> None:
     """Read all events of a track chunk whose first delta time is at ``at``."""
+    if at < 0 or stop > data.shape[0]:
+        raise IndexError("a track outside of its array")
     running = 0
     while at < stop:
         delta, at = read_vlq(data, at, stop)
@@ -129,7 +135,7 @@ def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) 
             break
         if delta > 0:
             advance(walk, delta)
-        status = data[at] & 0xFF
+        status = data[unsigned_index(at)] & 0xFF
         if status >= 0x80:
             at += 1
         else:
@@ -143,8 +149,8 @@ def walk_track(walk: Any, work: Any, facts: Any, data: Any, at: int, stop: int) 
         size = 1 if status & 0xE0 == 0xC0 else 2
         if status < 0x80 or at + size > stop:
             break
-        first = data[at] & 0x7F
-        _read_channel_event(walk, work, facts, status, first, data[at + size - 1] & 0x7F)
+        first, last = data[unsigned_index(at)] & 0x7F, data[unsigned_index(at + size - 1)] & 0x7F
+        _read_channel_event(walk, work, facts, status, first, last)
         at += size
     walk.end_of_track = walk.tick
     end_all_notes(walk, work)

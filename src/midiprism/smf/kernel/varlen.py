@@ -17,6 +17,13 @@ VLQ_TRUNCATED = -2
 def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     """Return a variable-length number and the position after it, or VLQ_TOO_LONG or VLQ_TRUNCATED instead of
     that position."""
+    if at >= 0 and at + 1 < limit:
+        first, second = data[unsigned_index(at)] & 0xFF, data[unsigned_index(at + 1)] & 0xFF
+        if (
+            first & second < 0x80
+        ):  # One byte or two, told apart by arithmetic: a processor cannot foresee which.
+            goes_on = first >> 7
+            return (first & 0x7F) << 7 * goes_on | (second & 0x7F) * goes_on, at + 1 + goes_on
     value = 0
     for step in range(4):
         if at < 0 or at + step >= limit:
