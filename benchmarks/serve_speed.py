@@ -72,7 +72,10 @@ class Client:
     def memory(self) -> str:
         """Return the memory of the server, in words: with the pages of the index that it has mapped."""
         memory = psutil.Process(self.process.pid).memory_full_info()
-        return f"{memory.rss / 1e6:.0f} MB resident, {memory.uss / 1e6:.0f} MB of its own"
+        status = Path(f"/proc/{self.process.pid}/status")
+        peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        most = "" if peak is None else f", {int(peak[1]) * 1.024 / 1e3:.0f} MB at most"
+        return f"{memory.rss / 1e6:.0f} MB resident{most}, {memory.uss / 1e6:.0f} MB of its own"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 import time
 from threading import Lock
 
-_PAUSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 _ARENA_MAX, _ARENAS = -8, 2  # an option of mallopt, and its value
 
 

@@ -33,6 +33,10 @@ _CANNOT_WRITE_CODES = (
 )
 
 
+_CACHE_KIB = 16 << 10
+"""Less than for writing: the system keeps the file, and a server may have several connections."""
+
+
 class _Way(NamedTuple):
     """A way to open a file: its mode and other parameters of the address, and the first statements."""
 
@@ -88,6 +92,7 @@ def _ways(path: str) -> Iterator[_Way]:
 def _open(path: str, way: _Way) -> Connection:
     def prepare(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.rollback()
         with connection.begin():
             require_current_version(connection, None, path)

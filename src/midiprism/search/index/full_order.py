@@ -5,22 +5,44 @@ others need all of them in order: values of different segments are made comparab
 sorted.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.search.index.encoding import SEPARATOR
-from midiprism.search.index.index_columns import find_column
-from midiprism.search.index.ordering import text_places
-from midiprism.search.index.segment import IntArray, Segment
+from midiprism.fs.column_file import Array
+from midiprism.search.index.index_columns import IndexColumn, Level, find_column
+from midiprism.search.index.ordering import (
+    Places,
+    Ranks,
+    dense_ranks,
+    ranks_of_codes,
+    sorted_by,
+    text_places,
+)
+from midiprism.search.index.segment import FoundRows, NumberColumn, Segment
+from midiprism.search.index.text_ranks import ranks_of_texts
+from midiprism.search.index.text_search import TextList
 from midiprism.search.query import SortKey
 from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, QueryField
 
-Ranks = NDArray[np.float64]
+
+class _Places(NamedTuple):
+    """The places of the values of a column in the order of those of all segments.
+
+    Attributes:
+        level: the rows of which it has one value each.
+        codes: of each row, 0 for NULL, for each segment.
+        places: of each code but 0, for each segment; -1 for none.
+        size: number of places.
+    """
+
+    level: Level
+    codes: Sequence[Array]
+    places: Sequence[NDArray[np.integer[Any]]]
+    size: int
 
 
 class LinkOrder:
@@ -33,80 +55,89 @@ class LinkOrder:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = segments
         self._lock = Lock()
-        self._ranks: dict[str, list[Ranks]] = {}
+        self._known: dict[str, _Places] = {}
 
-    def sorted(self, links: Sequence[IntArray], sort: Sequence[SortKey]) -> IntArray:
+    def sorted(self, links: Sequence[FoundRows | None], sort: Sequence[SortKey]) -> Places:
         """Return the places, in the links of all segments one after the other, in the order wanted.
 
         Args:
-            links: of each segment, ascending.
+            links: of each segment, ascending; None for all links.
             sort: the fields, the most important first.
         """
         if not self._segments:
-            return np.empty(0, np.intp)
-        songs = self._shared_ranks("", _path_ranks)
-        by_song = [
-            ranks[segment.songs_of(own)]
-            for segment, ranks, own in zip(self._segments, songs, links, strict=True)
+            return np.empty(0, np.uint32)
+        counts = [
+            segment.link_count if own is None else len(own)
+            for segment, own in zip(self._segments, links, strict=True)
         ]
-        # Stable: the links of a song stay in their order.
-        order = np.argsort(np.concatenate(by_song), kind="stable")
+        return sorted_by(self._all_ranks(links, sort), sum(counts))
+
+    def _all_ranks(self, links: Sequence[FoundRows | None], sort: Sequence[SortKey]) -> Iterator[Ranks]:
+        """Yield the ranks of all links, the least important first."""
+        # The links of a song stay in their order.
+        yield self._ranks(links, self._places("", self._song_places), descending=False)
         for key in reversed(sort):
-            order = order[np.argsort(self._values(links, key)[order], kind="stable")]
-        return order
+            places = self._places_of(QUERY_FIELDS[key.field])
+            yield self._ranks(links, places, descending=key.descending)
 
-    def _values(self, links: Sequence[IntArray], key: SortKey) -> Ranks:
+    def _ranks(self, links: Sequence[FoundRows | None], known: _Places, *, descending: bool) -> Ranks:
         """Return a number for each link by which it is sorted; those without a value have the greatest."""
-        field = QUERY_FIELDS[key.field]
-        parts = [self._segment_values(index, field, own) for index, own in enumerate(links)]
-        values = np.concatenate(parts) if parts else np.empty(0)
-        if key.descending:
-            values = -values
-        return np.where(np.isnan(values), np.inf, values)
+        parts = zip(self._segments, known.codes, known.places, links, strict=True)
+        ranks = [
+            segment.values_at(
+                ranks_of_codes(codes, places, known.size, descending=descending), known.level, own
+            )
+            for segment, codes, places, own in parts
+        ]
+        return np.concatenate(ranks)
 
-    def _segment_values(self, index: int, field: QueryField, links: IntArray) -> Ranks:
-        segment = self._segments[index]
+    def _places_of(self, field: QueryField) -> _Places:
         if field.field_names[0] == SONG_NAME:
-            ranks = self._shared_ranks(SONG_NAME, _song_name_ranks)[index]
-            return ranks[segment.songs_of(links)]
+            return self._places(SONG_NAME, self._song_name_places)
         column = find_column(field, field.field_names[0])
-        rows = segment.rows_at(links, column.level)
-        if not column.is_text:
-            return segment.number(column).numbers(rows)
+        if column.is_text:
+            return self._places(column.key, lambda: self._text_places(field, column))
+        return self._places(column.key, lambda: self._number_places(column))
 
-        def text_ranks(segments: Sequence[Segment]) -> list[Ranks]:
-            places = [text_places(field, segment.text(column)) for segment in segments]
-            return [np.concatenate([[np.nan], ranks]) for ranks in _common_ranks(places)]
-
-        return self._shared_ranks(column.key, text_ranks)[index][segment.text(column).codes[rows]]
-
-    def _shared_ranks(self, name: str, make: Any) -> list[Ranks]:
-        """Return ranks that are comparable between segments, which are worked out once."""
+    def _places(self, name: str, make: Callable[[], _Places]) -> _Places:
+        """Return places, which are worked out once."""
         with self._lock:
-            found = self._ranks.get(name)
+            found = self._known.get(name)
             if found is None:
-                found = self._ranks[name] = make(self._segments)
+                found = self._known[name] = make()
             return found
 
+    def _song_places(self) -> _Places:
+        return _of_songs([one.song_paths for one in self._segments])
 
-def _path_ranks(segments: Sequence[Segment]) -> list[Ranks]:
-    return _common_ranks([one.song_paths.all_bytes() for one in segments])
+    def _song_name_places(self) -> _Places:
+        return _of_songs([one.song_names for one in self._segments])
+
+    def _text_places(self, field: QueryField, column: IndexColumn) -> _Places:
+        texts = [segment.text(column) for segment in self._segments]
+        places = dense_ranks([text_places(field, own) for own in texts])
+        size = 1 + max(int(own.max(initial=-1)) for own in places)
+        return _Places(column.level, [own.codes for own in texts], places, size)
+
+    def _number_places(self, column: IndexColumn) -> _Places:
+        """Return the places of numbers; a segment may have them without codes."""
+        coded = [_with_codes(segment.number(column)) for segment in self._segments]
+        every = np.unique(np.concatenate([np.empty(0), *(values for _, values in coded)]))
+        places = [np.searchsorted(every, values).astype(np.int32) for _, values in coded]
+        return _Places(column.level, [codes for codes, _ in coded], places, len(every))
 
 
-def _song_name_ranks(segments: Sequence[Segment]) -> list[Ranks]:
-    names = [[text.partition(SEPARATOR)[0] for text in one.song_names.all_bytes()] for one in segments]
-    return _common_ranks(names)
+def _of_songs(texts: Sequence[TextList]) -> _Places:
+    codes = [np.arange(1, len(own) + 1, dtype=np.uint32) for own in texts]
+    return _Places("songs", codes, ranks_of_texts([own.first_texts() for own in texts]), sum(map(len, texts)))
 
 
-def _common_ranks(values: Sequence[Sequence[Any]]) -> list[Ranks]:
-    """Return for each value its rank among all values; equal ones have the same, None has NaN.
-
-    Values that are sorted already, as paths are in each segment, are merged rather than sorted.
-    """
-    every = [value for own in values for value in own]
-    order = sorted((at for at, value in enumerate(every) if value is not None), key=every.__getitem__)
-    ranks = np.full(len(every), np.nan)
-    if order:
-        is_new = [False, *(every[one] != every[other] for one, other in pairwise(order))]
-        ranks[order] = np.cumsum(is_new)
-    return np.split(ranks, np.cumsum([len(own) for own in values])[:-1])
+def _with_codes(numbers: NumberColumn) -> tuple[Array, Array]:
+    """Return the code of each row, 0 for NULL, and the values of the other codes."""
+    if numbers.values is not None:
+        return numbers.codes, numbers.values
+    values = np.unique(numbers.codes)
+    values = values[~np.isnan(values)]
+    codes = (np.searchsorted(values, numbers.codes) + 1).astype(np.uint32)
+    codes[np.isnan(numbers.codes)] = 0
+    return codes, values

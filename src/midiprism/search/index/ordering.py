@@ -1,17 +1,23 @@
 """The order in which found links are listed: by fields, by the paths of the songs, by position."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midiprism.catalog.queries.found_rows import LinkKey
+from midiprism.fs.column_file import Array
 from midiprism.search.index.encoding import SEPARATOR
 from midiprism.search.index.index_columns import find_column
-from midiprism.search.index.segment import IntArray, Segment, TextColumn
+from midiprism.search.index.segment import FoundRows, IntArray, Segment, TextColumn
 from midiprism.search.musical_keys import parse_key
 from midiprism.search.query import SortKey
 from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, QueryField
+
+Places = NDArray[np.uint32]
+Ranks = NDArray[Any]
 
 
 class _Descending:
@@ -31,60 +37,121 @@ class _Descending:
     __hash__ = None  # type: ignore[assignment]
 
 
-def sorted_links(segment: Segment, links: IntArray, sort: Sequence[SortKey], limit: int | None) -> IntArray:
-    """Return the first of some links of a segment in the order wanted; all of them without a limit.
+def sorted_places(
+    segment: Segment, links: FoundRows | None, sort: Sequence[SortKey], limit: int | None = None
+) -> Places:
+    """Return the places, among some links of a segment, of the first of them in the order wanted.
 
     Args:
         segment: that has them.
-        links: ascending, which is the order of paths and positions.
+        links: ascending, which is the order of paths and positions; None for all links.
         sort: the fields, the most important first.
-        limit: how many.
+        limit: how many; None for all.
     """
+    count = segment.link_count if links is None else len(links)
+    wanted = count if limit is None else min(limit, count)
     if not sort:
-        return links[:limit]
-    ranks = [_ranks(segment, links, key) for key in sort]
-    if limit is not None and limit < len(links):
-        chosen = _smallest(ranks, np.arange(len(links)), limit)
-        links, ranks = links[chosen], [one[chosen] for one in ranks]
-    return links[np.lexsort(ranks[::-1])]
+        return np.arange(wanted, dtype=np.uint32)
+    if wanted == count:
+        return sorted_by((_link_ranks(segment, links, key) for key in reversed(sort)), count)
+    ranks = [_link_ranks(segment, links, key) for key in sort]
+    chosen = _smallest(ranks, None, wanted)
+    return sorted_by((own[chosen] for own in reversed(ranks)), wanted, chosen)
 
 
-def _smallest(ranks: Sequence[np.ndarray[Any, Any]], rows: IntArray, count: int) -> IntArray:
-    """Return the ``count`` first rows by some ranks, in ascending order; of equal ones the first."""
-    if not ranks or count >= len(rows):
+def sorted_by(ranks: Iterable[Ranks], count: int, rows: Places | None = None) -> Places:
+    """Return rows in the order of some ranks; of equal ones in their own order.
+
+    Millions of links take as little memory as that allows: one list of ranks at a time, in small numbers.
+
+    Args:
+        ranks: of the rows, the least important first.
+        count: of the rows.
+        rows: numbers to return; None for those from 0 on.
+    """
+    order = np.arange(count, dtype=np.uint32)
+    for number, own in enumerate(ranks):
+        if number:
+            own = own[order]
+        order = order[np.argsort(own, kind="stable")]
+    return order if rows is None else rows[order]
+
+
+def _smallest(ranks: Sequence[Ranks], rows: Places | None, count: int) -> Places:
+    """Return the ``count`` first rows by some ranks, in ascending order; of equal ones the first.
+
+    Args:
+        ranks: of all rows, the most important first.
+        rows: those to choose from, ascending; None for all.
+        count: how many.
+    """
+    if rows is not None and (not ranks or count >= len(rows)):
         return rows[:count]
-    own = ranks[0][rows]
+    own = ranks[0] if rows is None else ranks[0][rows]
     threshold = np.partition(own, count - 1)[count - 1]
-    below, equal = rows[own < threshold], rows[own == threshold]
+    below, equal = (np.flatnonzero(it).astype(np.uint32) for it in (own < threshold, own == threshold))
+    if rows is not None:
+        below, equal = rows[below], rows[equal]
     return np.sort(np.concatenate([below, _smallest(ranks[1:], equal, count - len(below))]))
 
 
-def _ranks(segment: Segment, links: IntArray, key: SortKey) -> np.ndarray[Any, Any]:
+def _link_ranks(segment: Segment, links: FoundRows | None, key: SortKey) -> Ranks:
     """Return for each link a number by which it is sorted; those without a value have the greatest."""
     field = QUERY_FIELDS[key.field]
     if field.field_names[0] == SONG_NAME:
-        ranks = segment.columns["songs.name_ranks"][segment.songs_of(links)].astype(np.float64)
-        return -ranks if key.descending else ranks
+        ranks = segment.columns["songs.name_ranks"]
+        return segment.values_at(ranks.max(initial=0) - ranks if key.descending else ranks, "songs", links)
     column = find_column(field, field.field_names[0])
-    rows = segment.rows_at(links, column.level)
     if column.is_text:
         texts = segment.text(column)
-        numbers = np.concatenate([[np.nan], _text_ranks(field, texts)])[texts.codes[rows]]
+        places = _text_ranks(field, texts)
+        count = int(places.max(initial=-1)) + 1
+        ranks = ranks_of_codes(texts.codes, places, count, descending=key.descending)
     else:
-        found = segment.number(column)
-        numbers = found.numbers(rows)
-    if key.descending:
-        numbers = -numbers
-    return np.where(np.isnan(numbers), np.inf, numbers)
+        numbers = segment.number(column)
+        if numbers.values is None:
+            signed = -numbers.codes if key.descending else numbers.codes
+            ranks = np.where(np.isnan(signed), signed.dtype.type(np.inf), signed)
+        else:
+            count = len(numbers.values)
+            ranks = ranks_of_codes(numbers.codes, np.arange(count), count, descending=key.descending)
+    return segment.values_at(ranks, column.level, links)
 
 
-def _text_ranks(field: QueryField, texts: TextColumn) -> np.ndarray[Any, Any]:
-    """Return the rank of each text of a column; NaN for a text that has no place in the order."""
-    if field.kind == "text":
-        return texts.ranks.astype(np.float64)
-    values = [*map(_PLACES.get(field.kind, str), texts.texts)]
-    ranks = {value: rank for rank, value in enumerate(sorted({it for it in values if it is not None}))}
-    return np.array([np.nan if value is None else ranks[value] for value in values], np.float64)
+def ranks_of_codes(codes: Array, places: NDArray[np.integer[Any]], count: int, *, descending: bool) -> Ranks:
+    """Return for each row a number by which it is sorted, as small as can be; those without a value are last.
+
+    Args:
+        codes: of the rows, 0 for NULL.
+        places: for each code but 0, its place in the order from 0 on; -1 for none.
+        count: number of places.
+        descending: whether the last places come first.
+    """
+    ranks = np.full(len(places) + 1, count, np.min_scalar_type(count))
+    has_place = np.flatnonzero(places >= 0)
+    ranks[1 + has_place] = count - 1 - places[has_place] if descending else places[has_place]
+    return ranks[codes]
+
+
+def _text_ranks(field: QueryField, texts: TextColumn) -> NDArray[np.integer[Any]]:
+    """Return the rank of each text of a column; -1 for a text that has no place in the order."""
+    return (
+        texts.ranks.astype(np.int64) if field.kind == "text" else dense_ranks([text_places(field, texts)])[0]
+    )
+
+
+def dense_ranks(values: Sequence[Sequence[Any]]) -> list[NDArray[np.int32]]:
+    """Return for each value of some lists its rank among all; equal ones have the same, None has -1.
+
+    Values that are sorted already, as paths are in each segment, are merged rather than sorted.
+    """
+    every = [value for own in values for value in own]
+    order = sorted((at for at, value in enumerate(every) if value is not None), key=every.__getitem__)
+    ranks = np.full(len(every), -1, np.int32)
+    if order:
+        is_new = [False, *(every[one] != every[other] for one, other in pairwise(order))]
+        ranks[order] = np.cumsum(is_new)
+    return np.split(ranks, np.cumsum([len(own) for own in values])[:-1])
 
 
 def text_places(field: QueryField, texts: TextColumn) -> list[Any]:

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from midiprism.search.index.generation import Generation
 from midiprism.search.index.in_threads import map_in_threads
 from midiprism.search.index.index_columns import FACTS_VERSION, IndexColumn
 from midiprism.search.index.matching import asks_for_shared, matching_links
-from midiprism.search.index.ordering import link_keys, order_keys, sorted_links
-from midiprism.search.index.segment import IntArray, Segment
+from midiprism.search.index.ordering import Places, link_keys, order_keys, sorted_places
+from midiprism.search.index.segment import FoundRows, IntArray, Segment
 from midiprism.search.query import Query, SortKey
 
 _FIRST_ROWS = 1_000
@@ -27,15 +27,19 @@ class _Part(NamedTuple):
     """The links that were found in a segment, ascending; None for all of them."""
 
     segment: Segment
-    links: NDArray[np.uint32] | None
+    links: FoundRows | None
 
     @property
     def size(self) -> int:
         return self.segment.link_count if self.links is None else len(self.links)
 
-    def chosen(self) -> IntArray:
-        """Return the links."""
-        return np.arange(self.segment.link_count) if self.links is None else self.links.astype(np.intp)
+    def at(self, places: NDArray[np.integer[Any]]) -> IntArray:
+        """Return the links at some places among those found."""
+        return (places if self.links is None else self.links[places]).astype(np.intp)
+
+    def sorted_places(self, sort: Sequence[SortKey], limit: int | None) -> Places:
+        """Return the places of the first of them in the order wanted; of all of them without a limit."""
+        return sorted_places(self.segment, self.links, sort, limit)
 
 
 class Matches:
@@ -52,7 +56,7 @@ class Matches:
         self._parts = parts
         self._sort = sort
         self._link_order = link_order
-        self._order: NDArray[np.uint32] | None = None
+        self._order: Places | None = None
         self._with_shared = with_shared
 
     def __len__(self) -> int:
@@ -67,9 +71,9 @@ class Matches:
         """Yield the first of them in the order of the query; all of them without a limit."""
         if len(self._parts) == 1:
             (part,) = self._parts
-            links = sorted_links(part.segment, part.chosen(), self._sort, limit)
-            for start in range(0, len(links), _FIRST_ROWS):
-                yield from self._keys(part, links[start : start + _FIRST_ROWS])
+            places = part.sorted_places(self._sort, limit)
+            for start in range(0, len(places), _FIRST_ROWS):
+                yield from self._keys(part, part.at(places[start : start + _FIRST_ROWS]))
             return
         streams = [self._with_keys(part, limit) for part in self._parts]
         for index, (_, found) in enumerate(heapq.merge(*streams, key=lambda row: row[0])):
@@ -92,22 +96,18 @@ class Matches:
         found: list[LinkKey | None] = [None] * len(chosen)
         for number, part in enumerate(self._parts):
             places = np.flatnonzero(numbers == number)
-            keys = self._keys(part, part.chosen()[chosen[places] - starts[number]])
+            keys = self._keys(part, part.at(chosen[places] - starts[number]))
             for place, key in zip(places.tolist(), keys, strict=True):
                 found[place] = key
         return [key for key in found if key is not None]
 
-    def _full_order(self) -> NDArray[np.uint32]:
+    def _full_order(self) -> Places:
         """Return the places of all links in the order of the query, which are worked out once."""
         if self._order is None:
             if len(self._parts) == 1:
-                (part,) = self._parts
-                links = part.chosen()
-                sorted_ones = sorted_links(part.segment, links, self._sort, None)
-                order = np.searchsorted(links, sorted_ones)
+                self._order = self._parts[0].sorted_places(self._sort, None)
             else:
-                order = self._link_order.sorted([part.chosen() for part in self._parts], self._sort)
-            self._order = order.astype(np.uint32)
+                self._order = self._link_order.sorted([part.links for part in self._parts], self._sort)
         return self._order
 
     def facets(self, names: Sequence[str] = DEFAULT_FACETS) -> tuple[Facet, ...]:
@@ -115,9 +115,9 @@ class Matches:
         return count_facets(names, self._parts)
 
     def _with_keys(self, part: _Part, limit: int | None) -> Iterator[tuple[tuple[object, ...], LinkKey]]:
-        links = sorted_links(part.segment, part.chosen(), self._sort, limit)
-        for start in range(0, len(links), _FIRST_ROWS):
-            chunk = links[start : start + _FIRST_ROWS]
+        places = part.sorted_places(self._sort, limit)
+        for start in range(0, len(places), _FIRST_ROWS):
+            chunk = part.at(places[start : start + _FIRST_ROWS])
             order = order_keys(part.segment, chunk, self._sort)
             yield from zip(order, self._keys(part, chunk), strict=True)
 

@@ -12,6 +12,7 @@ from midiprism.search.index.index_columns import SHARED, IndexColumn, Level
 from midiprism.search.index.text_search import BoolArray, TextList
 
 IntArray = NDArray[np.intp]
+FoundRows = NDArray[np.uint32]
 
 
 class NumberColumn:
@@ -222,6 +223,14 @@ class Segment:
         if level == "links":
             return links
         return self.songs_of(links) if level == "songs" else self.track_of_link[links]
+
+    def values_at(self, values: NDArray[Any], level: Level, links: FoundRows | None) -> NDArray[Any]:
+        """Return the values of some links' songs or tracks, given those of all; None for all links."""
+        if links is None:
+            return self.of_links(values, level)
+        if level == "songs" and len(links) >= self.link_count // _SEARCHED_SHARE:
+            return self.of_links(values, level)[links]
+        return values[links if level == "links" else self.rows_at(links.astype(np.intp), level)]
 
     def song_counts(self, size: int) -> IntArray:
         """Return the number of songs alive for each id of a track below ``size``."""

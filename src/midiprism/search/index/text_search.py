@@ -1,12 +1,11 @@
 """Finds the texts of a list that contain another text."""
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
 from midiprism.fs.column_file import Array
 from midiprism.search.index.encoding import SEPARATOR
+from midiprism.search.index.text_ranks import TextBytes
 
 BoolArray = NDArray[np.bool_]
 
@@ -31,10 +30,11 @@ class TextList:
         """Return one of the texts."""
         return bytes(self._view[int(self._starts[index]) : int(self._starts[index + 1]) - 1])
 
-    def all_bytes(self) -> list[bytes]:
-        """Return all texts as bytes."""
-        data, starts = bytes(self._view), self._starts.tolist()
-        return [data[start : stop - 1] for start, stop in pairwise(starts)]
+    def first_texts(self) -> TextBytes:
+        """Return the texts, of several in one entry the first."""
+        starts = self._starts[:-1]
+        ends = np.flatnonzero(self._data == SEPARATOR[0])
+        return self._data, starts, (ends[np.searchsorted(ends, starts)] - starts).astype(np.uint32)
 
     def texts(self) -> list[str]:
         """Return all texts."""
