@@ -1,5 +1,6 @@
 """Tests of work in a process of its own at the end of a run."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.pipeline.executors import background_for
+from midiprism.pipeline.executors.processes import background_process
 from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.background import run_inline
 from midiprism.sample.write import write_songs
@@ -53,6 +55,14 @@ def test_a_call_that_fails_in_the_other_process_is_repeated_in_this_one() -> Non
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
 def test_a_call_that_kills_the_other_process_is_repeated_in_this_one() -> None:
     assert run_in_process(die_in_other_process)() == "here"
+
+
+def test_a_call_is_made_in_this_process_where_no_other_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **_options: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(background_process, "start_process", fail)
+    assert run_in_process(answer_with_pid, "done")() == ("done", os.getpid())
 
 
 def test_a_call_that_fails_in_both_processes_raises_its_error() -> None:

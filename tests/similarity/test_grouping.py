@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from midiprism.similarity import grouping
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprints import Fingerprinter
 from midiprism.similarity.grouping import LEADER_SHARE, VERY_SIMILAR, Comparer, connect, group_tracks
@@ -116,7 +117,11 @@ def test_drums_are_in_no_group_with_other_tracks() -> None:
     assert groups_of(Collection([Segment(build_segment(parts))])) == [0, 1, 0]
 
 
-def test_new_tracks_are_compared_with_all_and_old_ones_not_again() -> None:
+@pytest.mark.parametrize("most_marked", [0, 1 << 13])
+def test_new_tracks_are_compared_with_all_and_old_ones_not_again(
+    monkeypatch: pytest.MonkeyPatch, most_marked: int
+) -> None:
+    monkeypatch.setattr(grouping, "_MOST_MARKED", most_marked)
     first, second = make_melody(1), make_melody(2)
     prints = collection_of([first, second, first, second, first])
     roots = np.arange(5)

@@ -8,7 +8,9 @@ import pytest
 from blake3 import blake3
 
 from midiprism.catalog.reader import open_reader
-from midiprism.errors import StoreError
+from midiprism.errors import CatalogError, StoreError
+from midiprism.fs.column_file import write_columns
+from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.upkeep import update_after_run
@@ -235,7 +237,7 @@ def test_tracks_whose_lines_a_run_recorded_are_not_read(
     assert [number for part in columns for number in part["pitches"]] == whole[0]["pitches"]
 
 
-@pytest.mark.parametrize("damage", ["lost", "cut off", "other version"])
+@pytest.mark.parametrize("damage", ["lost", "cut off", "changed", "other version", "nothing of it"])
 def test_tracks_without_recorded_lines_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
@@ -248,6 +250,12 @@ def test_tracks_without_recorded_lines_are_read(
         files[0].unlink()
     elif damage == "cut off":
         files[0].write_bytes(files[0].read_bytes()[:-1])
+    elif damage == "changed":
+        data = files[0].read_bytes()
+        files[0].write_bytes(data[:-200] + bytes(200))
+        assert files[0].read_bytes() != data
+    elif damage == "nothing of it":
+        write_columns(str(files[0]), {"digest": np.zeros(1, np.uint64)}, {})
     found = update(out)
     assert (found.added, found.lost, track_ids(found.generation)) == (4, 0, [1, 2, 3, 4, 5])
     assert recorded_files(out) == []
@@ -259,6 +267,27 @@ def test_lines_that_cannot_be_recorded_stop_no_run(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("midiprism.similarity.new_lines.write_columns", fail)
     assert update(record_run(tmp_path)).added == 4
+
+
+def test_a_failure_to_make_lines_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("midiprism.similarity.new_lines.Fingerprinter", lambda: None)
+        out = record_run(tmp_path)
+    assert recorded_files(out) == []
+    assert update(out).added == 4
+
+
+def test_fingerprints_are_made_where_the_index_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise CatalogError("It cannot be read.")
+
+    out = record_run(tmp_path)
+    monkeypatch.setattr("midiprism.search.upkeep.update_search_index", fail)
+    with pytest.raises(CatalogError):
+        update_after_run(str(out), address_of(out), run_in_process)
+    assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2, 3, 4, 5]
 
 
 def test_recorded_lines_of_tracks_that_were_never_committed_are_removed(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ Columns = ColumnFile | ArraysInMemory
 def write_columns(
     path: str, arrays: Mapping[str, Array], facts: Mapping[str, Any], *, durable: bool = True
 ) -> None:
-    """Write a file that replaces the one at ``path`` once it is whole.
+    """Write a file that replaces the one at ``path`` once it is whole, and on the disk if ``durable``.
 
     Args:
         path: of the file.

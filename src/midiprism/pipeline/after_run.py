@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from midiprism.errors import MidiprismError
 from midiprism.pipeline.settings import RunCallbacks
 from midiprism.pipeline.summary import Summary
+from midiprism.results.background import Background
 
 if TYPE_CHECKING:  # which load the database
     from midiprism.catalog import Catalog
@@ -27,12 +28,14 @@ def _count_other_metadata(catalog: "Catalog") -> int:
         return count_songs_with_other_metadata(connection)
 
 
-def update_derived(callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary) -> None:
+def update_derived(
+    callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary, in_background: Background
+) -> None:
     """Bring up to date what derives from the catalog. An interrupted run leaves that to those who need it."""
     update = callbacks.after_run
     if update is None or catalog is None or summary.run_id is None or summary.state != "done":
         return
     try:
-        update(out, catalog.address)
+        update(out, catalog.address, in_background)
     except MidiprismError as error:
         callbacks.on_warning(str(error))

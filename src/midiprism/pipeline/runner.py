@@ -199,7 +199,7 @@ class _Run:
                         summary.lost_track = result.find_lost_track()
                 run_hooks_after(inputs.settings.catalog.hooks, catalog, summary)
                 _require_sources(inputs.source)
-                update_derived(inputs.callbacks, inputs.out, catalog, summary)
+                update_derived(inputs.callbacks, inputs.out, catalog, summary, background)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.

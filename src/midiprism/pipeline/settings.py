@@ -9,6 +9,7 @@ from midiprism.errors import UsageError
 from midiprism.pipeline.progress import RunListener
 from midiprism.pipeline.track_listener import MakeTrackListener
 from midiprism.records.outcomes import ADOPTED, FAILED_OUTCOMES
+from midiprism.results.background import Background
 from midiprism.results.identity import RequestedIdentity, ResultRequest
 from midiprism.smf.types import CONTRACT_VERSION, MAX_SONG_BYTES, Limits
 
@@ -173,8 +174,9 @@ class RunCallbacks:
         on_progress: receives the progress of the run, at most ten times a second; or None.
         track_listener: given the folder of the result, returns what makes for each worker the listener of its
             new tracks; None for no listeners.
-        after_run: brings up to date what derives from the catalog, given the folder of the result and the
-            address of the catalog, when a run that recorded something is done. If it fails, the run has not.
+        after_run: brings up to date what derives from the catalog, given the folder of the result, the
+            address of the catalog, and what can do a part of it in another process, when a run that recorded
+            something is done. If it fails, the run has not.
     """
 
     stop: Callable[[], bool] = lambda: False
@@ -182,7 +184,7 @@ class RunCallbacks:
     on_warning: Callable[[str], None] = lambda _message: None
     on_progress: RunListener | None = None
     track_listener: Callable[[str], MakeTrackListener | None] = lambda _out: None
-    after_run: Callable[[str, Address], None] | None = None
+    after_run: Callable[[str, Address, Background], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,35 @@ import os
 
 from midiprism.catalog import Address
 from midiprism.catalog.reader import open_reader
-from midiprism.similarity.folder import has_many_new_lines, similarity_folder
+from midiprism.errors import MidiprismError
+from midiprism.results.background import Background, run_inline
+from midiprism.similarity.folder import similarity_folder
 
 
-def update_after_run(out: str, address: Address) -> None:
+def update_after_run(out: str, address: Address, in_background: Background = run_inline) -> None:
     """Bring what searches need up to date: the search index, and the fingerprints if they were made before.
 
-    Both go on at once. Whoever never looks for similar tracks does not pay for fingerprints.
+    Whoever never looks for similar tracks does not pay for fingerprints.
 
     Args:
         out: folder of the result.
         address: of its catalog.
+        in_background: makes the fingerprints while the index is brought up to date, or after that.
 
     Raises:
         StoreError: fingerprints cannot be written.
         CatalogError: the catalog cannot be read. Searches then say so.
     """
-    folder = similarity_folder(out)
-    if not os.path.isdir(folder):
+    if not os.path.isdir(similarity_folder(out)):
         update_search_index(out, address)
         return
-    from midiprism.pipeline.executors import background_for
-
-    # Few new tracks take less time than another process takes to start.
-    in_background = background_for(1 if has_many_new_lines(folder) else 0)
-    fingerprints_made = in_background(update_fingerprints_after_run, out, address)
-    update_search_index(out, address)
-    fingerprints_made()
+    wait_for_fingerprints = in_background(update_fingerprints_after_run, out, address)
+    try:
+        update_search_index(out, address)
+    except MidiprismError:
+        wait_for_fingerprints()
+        raise
+    wait_for_fingerprints()
 
 
 def update_fingerprints_after_run(out: str, address: Address) -> None:

@@ -16,7 +16,6 @@ def similarity_folder(out: str) -> str:
 
 
 _PREFIX = "new-"
-_MANY_BYTES = 1 << 20
 
 
 def new_lines_file(folder: str) -> str:
@@ -29,8 +28,3 @@ def new_lines_files(folder: str) -> Iterator[str]:
     for name in sorted(os.listdir(folder)):
         if name.startswith(_PREFIX) and name.endswith(SEGMENT_SUFFIX):
             yield os.path.join(folder, name)
-
-
-def has_many_new_lines(folder: str) -> bool:
-    """Return whether the lines of many tracks are recorded."""
-    return sum(map(os.path.getsize, new_lines_files(folder))) > _MANY_BYTES

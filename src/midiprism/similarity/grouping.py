@@ -8,7 +8,6 @@ would connect what is not alike.
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from threading import local
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from midiprism.similarity.fingerprints import Lines
 from midiprism.similarity.kernel.bands import (
     BANDS,
     BLOCK,
+    MARK_BITS,
     MARK_BYTES,
     STEPS,
     band_keys_kernel,
@@ -55,6 +55,8 @@ _ROW_MASK = 0xFFFFFFFF
 _WIDTH = 8
 _ROWS_PER_CALL = 200_000
 _MARKED_ROWS_PER_CALL = 50_000
+_MOST_MARKED = 1 << MARK_BITS - 3
+"""With the marks of more new tracks too many others would share one."""
 _PAIRS_PER_CALL = 2_000
 _AGREEMENT = 0.5
 _STRONG_AGREEMENT = 0.75
@@ -157,6 +159,7 @@ class _Grouping:
         self._comparer = Comparer(prints.take_lines)
         self._rows = np.flatnonzero(prints.sizes >= MIN_PHRASES)
         self._sizes = prints.sizes
+        self._marked: list[tuple[Any, Any]] | None = None
         self._apart: Any = np.empty(0, np.int64)
         self._refusals = np.zeros(len(roots), np.int32)
         self._direct_refusals = np.zeros(len(roots), np.int32)
@@ -165,21 +168,21 @@ class _Grouping:
 
     def run(self, stop: Callable[[], bool]) -> None:
         with ThreadPoolExecutor(self._threads, "midiprism-similar") as pool:
-            bands = [*enumerate(self._rows_of_bands(pool))]
-            for at in range(0, len(bands), self._threads):
+            self._find_marked(pool)
+            for at in range(0, BANDS, self._threads):
                 if stop():
                     return
-                found = [*pool.map(self._candidates, bands[at : at + self._threads])]
+                found = [*pool.map(self._candidates, range(at, min(at + self._threads, BANDS)))]
                 self._check(pool, _sorted_once([it.pairs for it in found]))
                 self._check_strong(pool, _sorted_once([it.strong for it in found]))
 
-    def _rows_of_bands(self, pool: ThreadPoolExecutor) -> Sequence[Any]:
-        """Return for each band the rows of the tracks that can be in a pair: all, or those that share a mark
-        with a new one."""
-        if self._first_new == 0 or not len(self._rows):
-            return [self._rows] * BANDS
+    def _find_marked(self, pool: ThreadPoolExecutor) -> None:
+        """Find the tracks that share a mark with a new one, in each band; they alone can be in a pair."""
+        new = self._rows[self._rows >= self._first_new]
+        if self._first_new == 0 or len(new) > _MOST_MARKED:
+            return
         marks, halves = np.zeros(MARK_BYTES, np.uint8), np.empty(SIGNATURE_VALUES * BLOCK, np.uint16)
-        mark_kernel(self._signatures, self._rows[self._rows >= self._first_new], marks, halves)
+        mark_kernel(self._signatures, new, marks, halves)
 
         def find(rows: Any) -> tuple[Any, Any]:
             room = BANDS * len(rows) + 1
@@ -189,15 +192,18 @@ class _Grouping:
             return numbers[:count].copy(), found[:count].copy()
 
         starts = range(0, len(self._rows), _MARKED_ROWS_PER_CALL)
-        parts = [*pool.map(find, [self._rows[at : at + _MARKED_ROWS_PER_CALL] for at in starts])]
-        numbers, found = map(np.concatenate, zip(*parts, strict=True))
-        order = np.argsort(numbers, kind="stable")
-        bounds = np.searchsorted(numbers[order], np.arange(BANDS + 1))
-        return [found[order[first:last]].astype(np.int64) for first, last in pairwise(bounds.tolist())]
+        self._marked = [*pool.map(find, [self._rows[at : at + _MARKED_ROWS_PER_CALL] for at in starts])]
 
-    def _candidates(self, numbered_rows: tuple[int, Any]) -> _Candidates:
-        """Return pairs of tracks that are close to each other in a band, from its number and its rows."""
-        number, rows = numbered_rows
+    def _rows_of_band(self, number: int) -> Any:
+        """Return the rows of the tracks that can be in a pair of a band."""
+        if self._marked is None:
+            return self._rows
+        parts = [found[numbers == number] for numbers, found in self._marked]
+        return np.concatenate([np.empty(0, np.int32), *parts]).astype(np.int64)
+
+    def _candidates(self, number: int) -> _Candidates:
+        """Return pairs of tracks that are close to each other in a band."""
+        rows = self._rows_of_band(number)
         keys = np.empty(len(rows), np.int64)
         step = STEPS[number // SIGNATURE_VALUES]
         band_keys_kernel(self._signatures, rows, number % SIGNATURE_VALUES, step, keys)

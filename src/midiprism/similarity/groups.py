@@ -13,7 +13,7 @@ import numpy as np
 
 from midiprism.catalog import Catalog, PostgresAddress, utc_now
 from midiprism.catalog.queries.gone_songs import record_change
-from midiprism.catalog.queries.set_similar_groups import set_groups
+from midiprism.catalog.queries.record_similar_groups import set_groups
 from midiprism.catalog.queries.similar_tracks import (
     count_tracks_up_to,
     digests_of,

@@ -1,12 +1,14 @@
 """The lines of new tracks, which workers record for the update of the fingerprints after their run.
 
 The update would otherwise read all new tracks back. It reads those whose lines it does not find, and removes
-all files of lines, so that one that is lost, or has lines of tracks that were never recorded, does no harm.
+all files of lines once it has written something. So files that are lost or damaged do no harm, nor do lines
+of tracks that were never recorded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -37,7 +39,10 @@ class NewLines:
 
     def add(self, digests: Sequence[bytes], tracks: Sequence[bytes], families: Sequence[str]) -> None:
         """Record the lines of tracks, see ``TrackListener``."""
-        lines = self._fingerprinter.lines(tracks, [family == DRUM_FAMILY for family in families])
+        try:
+            lines = self._fingerprinter.lines(tracks, [family == DRUM_FAMILY for family in families])
+        except Exception:  # noqa: BLE001 - what goes wrong here must not cost songs: the update reads the tracks
+            return
         self._digests += digests
         self._parts.append(lines)
         self._bytes += sum(array.nbytes for array in lines)
@@ -51,13 +56,9 @@ class NewLines:
 
     def _write(self) -> None:
         arrays = {"digest": digest_numbers(self._digests), **join_lines(self._parts)._asdict()}
+        facts = {"fingerprint_version": FINGERPRINT_VERSION, "checksum": _checksum(arrays)}
         with suppress(OSError):  # the update reads the tracks
-            write_columns(
-                new_lines_file(self._folder),
-                arrays,
-                {"fingerprint_version": FINGERPRINT_VERSION},
-                durable=False,
-            )
+            write_columns(new_lines_file(self._folder), arrays, facts, durable=False)
         self._digests, self._parts, self._bytes = [], [], 0
 
 
@@ -92,7 +93,16 @@ class RecordedLines:
 
 def _read_files(folder: str) -> Iterator[ColumnFile]:
     for path in new_lines_files(folder):
-        with suppress(OSError, DamagedIndexError):
+        with suppress(OSError, DamagedIndexError, KeyError, ValueError):
             file = ColumnFile(path)
-            if file.facts.get("fingerprint_version") == FINGERPRINT_VERSION:
+            version, checksum = file.facts["fingerprint_version"], file.facts["checksum"]
+            if version == FINGERPRINT_VERSION and checksum == _checksum(file):
                 yield file
+
+
+def _checksum(arrays: Mapping[str, Any]) -> int:
+    """Return a checksum of all arrays: in files that are not durable, a power cut may leave zeros."""
+    value = 0
+    for name in ("digest", *Lines._fields):
+        value = crc32(arrays[name], value)
+    return value

@@ -11,6 +11,7 @@ from midiprism.pipeline.executors.processes.start_process import (
     start_process,
 )
 from midiprism.pipeline.executors.processes.worker_process import ignore_signals_and_die_with_coordinator
+from midiprism.results.background import run_inline
 
 T = TypeVar("T")
 
@@ -18,13 +19,18 @@ T = TypeVar("T")
 def run_in_process(function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
     """Start a call in another process, and return a function that waits for its result.
 
-    If the process fails or dies, the call is made again in this one, where its error is raised.
+    If the process fails, dies or cannot be started, the call is made in this one, where its error is raised.
     """
     context = process_context()
     receiver, sender = context.Pipe(duplex=False)
     import_main = needs_main_module((function, arguments))
-    process = start_process(context, _main, (sender, function, arguments), import_main=import_main)
-    sender.close()
+    try:
+        process = start_process(context, _main, (sender, function, arguments), import_main=import_main)
+    except OSError:  # such as too many processes
+        receiver.close()
+        return run_inline(function, *arguments)
+    finally:
+        sender.close()
 
     def result() -> T:
         try:
