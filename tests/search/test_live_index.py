@@ -66,6 +66,20 @@ def test_an_index_of_an_earlier_state_is_never_kept(tmp_path: Path, songs: Path)
     assert count(live, out) == 3
 
 
+def test_an_index_that_must_be_refreshed_first_is_not_at_hand(tmp_path: Path, songs: Path) -> None:
+    out = tmp_path / "out"
+    run_split(songs, out)
+    live = LiveIndex(str(out), catalog_path(str(out)), follows_at_once=True)
+    with open_reader(catalog_path(str(out))) as reader:
+        assert live.at_hand(reader) is None
+        assert live.current(reader) is live.at_hand(reader)
+    write_files(songs, {"c.mid": fake_song(PIANO + "c")})
+    run_split(songs, out)
+    with open_reader(catalog_path(str(out))) as reader:
+        assert live.at_hand(reader) is None
+        assert live.current(reader) is live.at_hand(reader)
+
+
 def test_threads_that_ask_at_once_get_one_index(tmp_path: Path, songs: Path) -> None:
     out = tmp_path / "out"
     run_split(songs, out)

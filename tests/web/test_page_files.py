@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from midiprism.web.app import PAGES, THEME_COOKIE, page_text
+from midiprism.web.app import PAGES, THEME_COOKIE, FirstSearch, page_text
 from midiprism.web.errors import PageSourceError
 from midiprism.web.page_files import SCRIPTS, STYLE, PageFiles, page_modules, page_script
 
@@ -131,6 +131,7 @@ def test_files_of_a_shell_are_kept_until_they_change(client: TestClient, page: s
 
 
 def test_the_shell_of_the_search_page_has_all_tracks(client: TestClient) -> None:
+    client.get("/api/search")
     found = re.search(
         r'<script type="application/json" id="first-answer">([^<]+)</script>', client.get("/").text
     )
@@ -144,10 +145,33 @@ def test_the_shell_of_the_search_page_has_all_tracks(client: TestClient) -> None
     assert "first-answer" not in client.get("/", params={"q": "role:bass"}).text + client.get("/library").text
 
 
+def test_a_shell_waits_for_no_index(client: TestClient) -> None:
+    before = client.get("/").text
+    assert 'href="/api/search?q=&amp;offset=0&amp;limit=50"' in before
+    assert "first-answer" not in before
+    client.get("/api/search")
+    assert "first-answer" in client.get("/").text
+
+
+def test_the_search_page_comes_also_if_its_rows_cannot_be_read(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/api/search")
+    app = client.app
+    assert isinstance(app, Starlette)
+    app.state.searches = None  # whatever asks for it fails
+    shell = client.get("/")
+    assert shell.status_code == 200
+    assert 'href="/api/search?q=&amp;offset=0&amp;limit=50"' in shell.text
+    assert "first-answer" not in shell.text
+    assert "without its first rows" in caplog.text
+    assert "AttributeError" in caplog.text
+
+
 def test_no_name_ends_the_element_of_an_answer(client: TestClient) -> None:
     app = client.app
     assert isinstance(app, Starlette)
-    text = page_text(app, "search", first_answer=b'{"name":"</script><b>"}')
+    text = page_text(app, "search", first=FirstSearch(answer=b'{"name":"</script><b>"}'))
     assert r'{"name":"\u003c/script>\u003cb>"}</script>' in text
 
 

@@ -38,6 +38,14 @@ def test_pages_of_rows_join_to_the_whole_list(client: TestClient, query: str) ->
     assert places([row for page in pages for row in page])[:200] == places(whole["tracks"])
 
 
+def test_only_the_counts_of_a_sorted_query_can_be_asked_for(client: TestClient) -> None:
+    found = search(client, q="notes:1.. sort:notes-,name", limit=0)
+    assert found["tracks"] == []
+    assert {name: found[name] for name in ("total", "facets")} == {
+        name: search(client, q="notes:1..")[name] for name in ("total", "facets")
+    }
+
+
 def test_the_term_of_each_count_finds_so_many_tracks(client: TestClient) -> None:
     for facet in search(client, q="notes:1..")["facets"]:
         for count in facet["counts"]:

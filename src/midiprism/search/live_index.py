@@ -62,7 +62,7 @@ class LiveIndex:
         """
         state = catalog_state(reader)
         current = self._current
-        if current is not None and (current.state == state or self._is_fresh(current, state)):
+        if current is not None and self._may_be_used(current, state):
             return current
         # One thread refreshes; others go on with the index that they have, if there is any.
         if not self._lock.acquire(blocking=current is None):
@@ -76,9 +76,21 @@ class LiveIndex:
         finally:
             self._lock.release()
 
-    def _is_fresh(self, current: LiveIndexState, state: CatalogState) -> bool:
-        """Return whether an index of an earlier state of the same catalog may be used a little longer."""
-        return (
+    def at_hand(self, reader: CatalogReader) -> LiveIndexState | None:
+        """Return what ``current`` returns if it need not refresh the index for that, else None.
+
+        Args:
+            reader: of the newest snapshot.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        current = self._current
+        return current if current is not None and self._may_be_used(current, catalog_state(reader)) else None
+
+    def _may_be_used(self, current: LiveIndexState, state: CatalogState) -> bool:
+        """Return whether an index is of a state, or of an earlier one of the same catalog a little before."""
+        return current.state == state or (
             not self._follows_at_once
             and state.commits > current.state.commits
             and time.monotonic() < self._refresh_at

@@ -1,9 +1,10 @@
 """The application: its routes, its pages, and the rules for requests."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from logging import getLogger
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import quote_plus
 
 from anyio.to_thread import current_default_thread_limiter
@@ -19,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
-from midiprism.web.api.search import search
+from midiprism.web.api.search import first_tracks
 from midiprism.web.file_manager import show_file
 from midiprism.web.fingerprint_update import FingerprintUpdate
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
@@ -39,6 +40,7 @@ _FOLDER = Path(__file__).parent
 _THREADS = 6
 _THEMES = ("light", "dark")
 THEME_COOKIE = "midiprism-theme"
+_logger = getLogger("midiprism")
 
 PAGES = (
     ("/", "search"),
@@ -50,6 +52,21 @@ PAGES = (
     ("/runs/{id}", "run"),
 )
 """Addresses of pages, with the names of their templates."""
+
+
+class FirstSearch(NamedTuple):
+    """What the search page shows first.
+
+    Attributes:
+        address: that the page asks first, which a browser is to get early; empty for none.
+        answer: what the page is to have at once, in JSON; empty for none.
+    """
+
+    address: str = ""
+    answer: bytes = b""
+
+
+_NO_SEARCH = FirstSearch()
 
 
 def make_app(result: ServedResult, settings: ServerSettings, bank: SoundBank | None = None) -> Starlette:
@@ -112,8 +129,7 @@ def page_text(
     item: str = "",
     *,
     theme: str = "",
-    first_request: str = "",
-    first_answer: bytes = b"",
+    first: FirstSearch = _NO_SEARCH,
 ) -> str:
     """Return the shell of a page.
 
@@ -122,8 +138,7 @@ def page_text(
         name: of the page.
         item: what it is about, from its address.
         theme: the colors that were chosen; another text for those of the system.
-        first_request: the address that the page asks for first, which a browser is to get early.
-        first_answer: the answer to that, in JSON, if the page is to have it at once.
+        first: what it shows first, if it is the search page.
     """
     files: PageFiles = app.state.page_files
     template = app.state.templates.get_template(f"{name}.html")
@@ -132,8 +147,8 @@ def page_text(
         style=files.address(STYLE),
         script=files.address(f"{name}.js"),
         theme=theme if theme in _THEMES else "auto",
-        first_request=first_request,
-        first_answer=first_answer.decode().replace("<", r"\u003c"),  # nothing in it may end its element
+        first_request=first.address,
+        first_answer=first.answer.decode().replace("<", r"\u003c"),  # nothing in it may end its element
         token=app.state.settings.token,
         item=item,
         library=Path(app.state.result.folder).name,
@@ -145,25 +160,32 @@ def _page(name: str) -> Callable[[Request], HTMLResponse]:
     """Return the function that answers with the shell of a page."""
 
     def show(request: Request) -> HTMLResponse:
-        first = _first_search(request) if name == "search" else {}
+        first = _first_search(request) if name == "search" else _NO_SEARCH
         theme = request.cookies.get(THEME_COOKIE, "")
         item = request.path_params.get("id", "")
-        return HTMLResponse(page_text(request.app, name, item, theme=theme, **first))
+        return HTMLResponse(page_text(request.app, name, item, theme=theme, first=first))
 
     return show
 
 
-def _first_search(request: Request) -> dict[str, Any]:
+def _first_search(request: Request) -> FirstSearch:
     """Return what the search page shows first: the answer, or the address that the browser gets it from.
 
-    All tracks are found at once. Other queries may take as long as scripts and styles, which come meanwhile.
+    All tracks are found at once if the index is at hand. Refreshing it, and other queries, may take as long
+    as scripts and styles, which come meanwhile.
     """
     if not request.query_params:
-        with suppress(MidiprismError):  # the page asks again, and reports it
-            return {"first_answer": search(request).body}
+        try:
+            found = first_tracks(request)
+            if found is not None:
+                return FirstSearch(answer=bytes(found.body))
+        except MidiprismError:
+            pass  # the page asks for its rows, and shows what is wrong
+        except Exception:
+            _logger.exception("The search page comes without its first rows.")
     query = quote_plus(request.query_params.get("q", ""), safe="*-._").replace("~", "%7E")
     # In the letters in which browsers write it.
-    return {"first_request": f"/api/search?q={query}&offset=0&limit=50"}
+    return FirstSearch(address=f"/api/search?q={query}&offset=0&limit=50")
 
 
 def _file(request: Request) -> Response:

@@ -17,7 +17,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 def content_security_policy(*, has_bank: bool) -> str:
-    """Return the policy of pages: everything comes from this server, and nothing is written into a page.
+    """Return the policy of pages: everything comes from this server, and no script is written into a page.
 
     Args:
         has_bank: whether a sound bank is played: its synthesizer is ready only once it has WebAssembly.

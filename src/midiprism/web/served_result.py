@@ -143,6 +143,14 @@ class ServedResult:
             yield Snapshot(opened.folder, reader, current.index)
 
     @contextmanager
+    def snapshot_at_hand(self) -> Iterator[Snapshot | None]:
+        """Open a snapshot as ``snapshot`` does, or None if its index would have to be refreshed first."""
+        opened = self._current()
+        with opened.open_reader() as reader:
+            current = opened.live_index.at_hand(reader)
+            yield None if current is None else Snapshot(opened.folder, reader, current.index)
+
+    @contextmanager
     def store(self) -> Iterator[TrackStore]:
         """Hold the store of the tracks for one thread."""
         store = self._current().store

@@ -1,7 +1,7 @@
 """Ranks of texts are those of their bytes, over several lists, for texts of any length."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from midiprism.search.index.encoding import SEPARATOR, encode_blobs
@@ -16,6 +16,10 @@ def text_list(texts: list[bytes]) -> TextList:
     return TextList(memoryview(arrays["list"].tobytes()), arrays["list:starts"])
 
 
+def entry_ranks(*lists: list[bytes]) -> list[list[int]]:
+    return [own.tolist() for own in ranks_of_texts([text_list(texts).entries() for texts in lists])]
+
+
 def ranks(*lists: list[bytes]) -> list[list[int]]:
     return [own.tolist() for own in ranks_of_texts([text_list(texts).first_texts() for texts in lists])]
 
@@ -24,6 +28,16 @@ def ranks(*lists: list[bytes]) -> list[list[int]]:
 def test_a_rank_is_the_number_of_texts_that_come_before(lists: list[list[bytes]]) -> None:
     every = sorted(text for texts in lists for text in texts)
     assert ranks(*lists) == [[every.index(text) for text in texts] for texts in lists]
+
+
+PATHS = st.lists(st.sampled_from([b"\1", b"a", b"\xff", b"bcdefgh"]), max_size=6).map(b"".join)
+
+
+@given(st.lists(st.lists(PATHS, max_size=12), min_size=1, max_size=4))
+@example([[b"/songs/\xff2"], [b"/songs/\xff1"]])
+def test_all_bytes_of_an_entry_count(lists: list[list[bytes]]) -> None:
+    every = sorted(text for texts in lists for text in texts)
+    assert entry_ranks(*lists) == [[every.index(text) for text in texts] for texts in lists]
 
 
 @pytest.mark.parametrize("length", [0, 7, 8, 9, 16, 64])

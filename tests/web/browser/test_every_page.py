@@ -85,6 +85,16 @@ def test_a_chosen_theme_is_that_of_all_pages_before_their_scripts_run(page: "Pag
     assert page.locator("#theme").get_attribute("aria-label") == "Colors: light"
 
 
+def test_a_theme_that_was_kept_in_the_browser_is_taken_over_once(page: "Page") -> None:
+    page.goto("/static/prism.svg")
+    page.evaluate("localStorage.setItem('midiprism.theme', 'dark')")
+    page.goto("/library")
+    is_ready(page)
+    assert page.locator("#theme").get_attribute("aria-label") == "Colors: dark"
+    assert page.evaluate("localStorage.getItem('midiprism.theme')") is None
+    assert 'data-theme="dark"' in page.goto("/").text()  # type: ignore[union-attr]
+
+
 def test_numbers_are_written_as_in_english(page: "Page") -> None:
     page.goto("/static/prism.svg")
     different = page.evaluate(
@@ -95,8 +105,9 @@ def test_numbers_are_written_as_in_english(page: "Page") -> None:
           const [whole, tenths] = [intl({ maximumFractionDigits: 0 }), intl(one)];
           const compact = intl({ ...one, notation: "compact" });
           const short = (value) => (value < 10_000 ? whole : compact).format(value);
-          const powers = [...Array(28).keys()].map((power) => 2 ** power);
-          return [0, 9_999, 10_049, 10_050, 99_949, 99_950, 999_499, 999_950, 1_234_567, ...powers]
+          const powers = [...Array(40).keys()].map((power) => 2 ** power);
+          const limits = [999_499, 999_950, 999_949_999, 999_950_000];
+          return [0, 9_999, 10_049, 10_050, 99_949, 99_950, 1_234_567, ...limits, ...powers]
             .flatMap((it) => [[count(it), whole.format(it)], [shortCount(it), short(it)],
                               [oneDigit(it / 16), tenths.format(it / 16)]])
             .filter(([own, other]) => own !== other);

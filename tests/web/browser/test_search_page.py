@@ -156,6 +156,37 @@ def test_the_keyboard_does_it_all(search: "Page") -> None:
     search.locator("#row-2.is-selected").wait_for()
 
 
+def test_the_selected_row_is_in_view_after_going_back_in_a_low_window(new_page: OpenPage) -> None:
+    with new_page(viewport={"width": 1280, "height": 400}) as page:
+        page.goto("/")
+        is_ready(page)
+        grid = page.get_by_role("grid", name="Tracks")
+        grid.focus()
+        for _ in range(31):
+            page.keyboard.press("ArrowDown")
+        page.locator("#row-30.is-selected .row-name").wait_for()
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("/tracks/"))
+        is_ready(page)
+        page.go_back()
+        page.locator("#row-30.is-selected").wait_for()
+        page.wait_for_timeout(100)
+        row, around = (it.bounding_box() for it in (page.locator("#row-30"), grid))
+        assert row is not None
+        assert around is not None
+        assert around["y"] <= row["y"] <= around["y"] + around["height"] + 1 - row["height"]
+
+
+def test_a_facet_narrows_a_sorted_list(search: "Page") -> None:
+    ask(search, "sort:notes-")
+    section = search.locator(".facet", has_text="Role")
+    bass = section.locator(".facet-value", has_text="bass")
+    count = int(bass.locator(".figure").inner_text())
+    bass.click()
+    search.wait_for_function(COUNT_IS, arg=str(count))
+    section.locator(".facet-value", has_text="drums").wait_for()  # others can still be chosen
+
+
 def test_a_column_sorts_up_down_and_not_at_all(search: "Page") -> None:
     button = search.locator(".sort-button", has_text="Notes")
     for term, order in (("sort:notes", "ascending"), ("sort:notes-", "descending"), ("", None)):

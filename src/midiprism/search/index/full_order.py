@@ -23,8 +23,7 @@ from midiprism.search.index.ordering import (
     text_places,
 )
 from midiprism.search.index.segment import FoundRows, NumberColumn, Segment
-from midiprism.search.index.text_ranks import ranks_of_texts
-from midiprism.search.index.text_search import TextList
+from midiprism.search.index.text_ranks import TextBytes, ranks_of_texts
 from midiprism.search.query import SortKey
 from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, QueryField
 
@@ -108,10 +107,10 @@ class LinkOrder:
             return found
 
     def _song_places(self) -> _Places:
-        return _of_songs([one.song_paths for one in self._segments])
+        return _of_songs([one.song_paths.entries() for one in self._segments])
 
     def _song_name_places(self) -> _Places:
-        return _of_songs([one.song_names for one in self._segments])
+        return _of_songs([one.song_names.first_texts() for one in self._segments])
 
     def _text_places(self, field: QueryField, column: IndexColumn) -> _Places:
         texts = [segment.text(column) for segment in self._segments]
@@ -127,9 +126,10 @@ class LinkOrder:
         return _Places(column.level, [codes for codes, _ in coded], places, len(every))
 
 
-def _of_songs(texts: Sequence[TextList]) -> _Places:
-    codes = [np.arange(1, len(own) + 1, dtype=np.uint32) for own in texts]
-    return _Places("songs", codes, ranks_of_texts([own.first_texts() for own in texts]), sum(map(len, texts)))
+def _of_songs(texts: Sequence[TextBytes]) -> _Places:
+    counts = [len(starts) for _, starts, _ in texts]
+    codes = [np.arange(1, count + 1, dtype=np.uint32) for count in counts]
+    return _Places("songs", codes, ranks_of_texts(texts), sum(counts))
 
 
 def _with_codes(numbers: NumberColumn) -> tuple[Array, Array]:

@@ -50,7 +50,7 @@ def sorted_places(
     """
     count = segment.link_count if links is None else len(links)
     wanted = count if limit is None else min(limit, count)
-    if not sort:
+    if not sort or not wanted:
         return np.arange(wanted, dtype=np.uint32)
     if wanted == count:
         return sorted_by((_link_ranks(segment, links, key) for key in reversed(sort)), count)

@@ -17,7 +17,7 @@ def ranks_of_texts(lists: Sequence[TextBytes]) -> list[NDArray[np.uint32]]:
     """Return for each text of some lists how many texts of all lists come before it.
 
     Texts are sorted by their first eight bytes, those that are equal so far by the next eight, and so on.
-    Texts that differ only in zero bytes at their ends count as equal.
+    A zero byte stands for the end of a text. Paths and names have none: texts that do may count as equal.
     """
     ends = np.cumsum([0, *(len(starts) for _, starts, _ in lists)])
     ranks = np.zeros(ends[-1], np.uint32)

@@ -30,6 +30,10 @@ class TextList:
         """Return one of the texts."""
         return bytes(self._view[int(self._starts[index]) : int(self._starts[index + 1]) - 1])
 
+    def entries(self) -> TextBytes:
+        """Return the texts as they are: paths may have bytes that equal the separator."""
+        return self._data, self._starts[:-1], np.diff(self._starts) - 1
+
     def first_texts(self) -> TextBytes:
         """Return the texts, of several in one entry the first."""
         starts = self._starts[:-1]

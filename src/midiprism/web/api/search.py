@@ -20,6 +20,7 @@ from midiprism.web.served_result import Snapshot
 from midiprism.web.track_json import row_to_json
 
 MAX_ROWS = 200
+_DEFAULT_ROWS = 50
 _MAX_FACETS = 20
 _NEARLY_NOTHING = 0.01
 _LABELS = {
@@ -54,7 +55,7 @@ def search(request: Request) -> JsonResponse:
     """
     started = time.perf_counter()
     offset = whole_number(request, "offset", 0, MAX_ID)
-    limit = whole_number(request, "limit", 50, MAX_ROWS)
+    limit = whole_number(request, "limit", _DEFAULT_ROWS, MAX_ROWS)
     names = _facet_names(request.query_params.get("facets", "1"))
     query = query_of(request)
     with served(request).snapshot() as snapshot:
@@ -63,22 +64,41 @@ def search(request: Request) -> JsonResponse:
             if pending is not None:
                 return pending
             query = snapshot.with_like_tracks(query)
-        searches = request.app.state.searches
-        matches = searches.search(snapshot, query)
-        facets = searches.facets(snapshot, query, names)
-        rows = snapshot.rows(matches.window(offset, limit))
-        hint = _hint(snapshot, query, len(matches))
+        content = _found(request, snapshot, query, names, offset, limit)
+    return _answer(request, content, started)
+
+
+def first_tracks(request: Request) -> JsonResponse | None:
+    """Return what ``search`` does without parameters, or None if the index has to be refreshed first."""
+    started = time.perf_counter()
+    with served(request).snapshot_at_hand() as snapshot:
+        if snapshot is None:
+            return None
+        content = _found(request, snapshot, Query(), DEFAULT_FACETS, 0, _DEFAULT_ROWS)
+    return _answer(request, content, started)
+
+
+def _found(
+    request: Request, snapshot: Snapshot, query: Query, names: Sequence[str], offset: int, limit: int
+) -> dict[str, Any]:
+    """Return what a query finds in JSON: some rows, and the counts of the fields of some names."""
+    searches = request.app.state.searches
+    matches = searches.search(snapshot, query)
+    facets = searches.facets(snapshot, query, names)
+    rows = snapshot.rows(matches.window(offset, limit))
+    return {
+        "total": len(matches),
+        "hint": _hint(snapshot, query, len(matches)),
+        "offset": offset,
+        "tracks": [row_to_json(row) for row in rows],
+        "facets": [*map(facet_to_json, facets)],
+    }
+
+
+def _answer(request: Request, content: dict[str, Any], started: float) -> JsonResponse:
+    """Return the response with what was found, once the memory that this took is given back."""
     request.app.state.memory.trim()
-    return JsonResponse(
-        {
-            "total": len(matches),
-            "hint": hint,
-            "offset": offset,
-            "tracks": [row_to_json(row) for row in rows],
-            "facets": [*map(facet_to_json, facets)],
-            "took_ms": round((time.perf_counter() - started) * 1e3, 1),
-        }
-    )
+    return JsonResponse(content | {"took_ms": round((time.perf_counter() - started) * 1e3, 1)})
 
 
 def _facet_names(text: str) -> Sequence[str]:

@@ -11,7 +11,8 @@ export const count = (value) => (value === null || value === undefined ? "" : gr
 /** Return a count in few characters, such as 12.3K. */
 export function shortCount(value) {
   if (value < 10_000) return count(value);
-  return value < 999_950 ? `${rounded(value / 1e3)}K` : `${grouped(rounded(value / 1e6))}M`;
+  const [size, unit] = value < 999_950 ? [1e3, "K"] : value < 999_950_000 ? [1e6, "M"] : [1e9, "B"];
+  return `${grouped(rounded(value / size))}${unit}`;
 }
 
 /** Return a number with at most one digit behind the point. */

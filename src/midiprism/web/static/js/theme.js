@@ -1,6 +1,7 @@
 /** Light, dark, or as the system has it; and the colors for canvases. */
 
 const YEAR_SECONDS = 365 * 24 * 3600;
+const FORMER_KEY = "midiprism.theme";
 const CHOICES = ["auto", "light", "dark"];
 const listeners = new Set();
 let colors = null;
@@ -44,6 +45,14 @@ export function color(name) {
   return colors.get(name);
 }
 
+/** Take over a choice that was kept in the browser's storage, where the server does not see it. */
+function takeFormerChoice() {
+  const theme = localStorage.getItem(FORMER_KEY);
+  localStorage.removeItem(FORMER_KEY);
+  if (CHOICES.includes(theme)) setTheme(theme);
+}
+
+takeFormerChoice();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 
 /** Return whether motion should be reduced. */

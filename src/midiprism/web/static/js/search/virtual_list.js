@@ -79,6 +79,7 @@ export class VirtualList extends EventTarget {
   select(index, { isQuiet = false } = {}) {
     if (!this.#total) return;
     this.#selected = Math.max(0, Math.min(this.#total - 1, index));
+    this.#readHeight(); // which is not known yet if a page comes with a row selected
     this.#reveal(this.#selected);
     this.#draw();
     this.element.setAttribute("aria-activedescendant", `row-${this.#selected}`);
@@ -108,9 +109,13 @@ export class VirtualList extends EventTarget {
 
   /** Fill the list as high as it is now. It is laid out, but not yet drawn. */
   #resized() {
-    this.#viewHeight = Math.max(0, this.element.clientHeight - this.options.header.offsetHeight);
+    this.#readHeight();
     this.#setHeight();
     this.#draw();
+  }
+
+  #readHeight() {
+    this.#viewHeight = Math.max(0, this.element.clientHeight - this.options.header.offsetHeight);
   }
 
   #setHeight() {
