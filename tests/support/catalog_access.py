@@ -39,7 +39,9 @@ def use_server(server: PostgresServer | None, url: str = "") -> None:
 def reset() -> None:
     """Drop all catalogs in the database, and put new ones into files."""
     if _server is not None:
-        with psycopg.connect(_url, options="-c client_min_messages=error") as connection:
+        # One transaction for all of them would need more locks than a server grants.
+        options = "-c client_min_messages=error"
+        with psycopg.connect(_url, autocommit=True, options=options) as connection:
             for (drop,) in connection.execute(DROP_SCHEMAS_SQL).fetchall():
                 connection.execute(drop)
     use_server(None)
