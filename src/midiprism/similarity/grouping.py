@@ -238,7 +238,7 @@ class _Grouping:
         differ = ones != others
         ones, others = ones[differ], others[differ]
         leaders = _sorted_once([np.minimum(ones, others) << _ROW_SHIFT | np.maximum(ones, others)])
-        return leaders[~_contains(apart, leaders)]
+        return leaders[~contains(apart, leaders)]
 
     def _commonplace_left_out(self, leaders: Any) -> Any:
         return leaders[self._refusals[leaders & _ROW_MASK] < MAX_REFUSALS]
@@ -249,13 +249,13 @@ class _Grouping:
         # Pairs are sorted, so that each is joined with the smallest first track.
         joined, places = np.unique(others, return_index=True)
         into = ones[places]
-        stays = ~_contains(joined, into)
+        stays = ~contains(joined, into)
         connect(self._roots, into[stays], joined[stays])
 
     def _check_strong(self, pool: ThreadPoolExecutor, pairs: Any) -> None:
         """Compare the tracks of pairs, and join the groups of those that are very similar."""
         least = max(VERY_SIMILAR, self._threshold)
-        pairs = pairs[~(_contains(self._compared, pairs) | _contains(self._apart, pairs))]
+        pairs = pairs[~(contains(self._compared, pairs) | contains(self._apart, pairs))]
         pairs = pairs[self._may_share_enough(pairs >> _ROW_SHIFT, pairs & _ROW_MASK)]
         if not len(pairs):
             return
@@ -313,7 +313,7 @@ def connect(roots: Any, ones: Any, others: Any) -> None:
             roots[:], above = above, above[above]
 
 
-def _contains(sorted_values: Any, values: Any) -> Any:
+def contains(sorted_values: Any, values: Any) -> Any:
     """Return for each value whether it is among sorted ones."""
     if not len(sorted_values):
         return np.zeros(len(values), bool)

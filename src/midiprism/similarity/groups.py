@@ -33,7 +33,7 @@ from midiprism.results.writable_catalog import open_writable_catalog_of
 from midiprism.similarity.collection import Collection
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
 from midiprism.similarity.generation import Generation
-from midiprism.similarity.grouping import connect, group_tracks
+from midiprism.similarity.grouping import connect, contains, group_tracks
 from midiprism.similarity.segment import digest_number
 from midiprism.similarity.types import DEFAULT_THRESHOLD, FingerprintProgress, GroupCounts
 from midiprism.similarity.update import update_fingerprints
@@ -263,17 +263,10 @@ def _changes(before: Any, after: Any) -> dict[int, int | None]:
         after: the same, the ids ascending.
     """
     before = before[np.argsort(before[:, 0])]
-    gone = before[~_is_among(before[:, 0], after[:, 0]), 0]
+    gone = before[~contains(after[:, 0], before[:, 0]), 0]
     changes: dict[int, int | None] = dict.fromkeys(gone.tolist())
-    known = _is_among(after[:, 0], before[:, 0])
+    known = contains(before[:, 0], after[:, 0])
     same = np.zeros(len(after), bool)
     same[known] = before[np.searchsorted(before[:, 0], after[known, 0]), 1] == after[known, 1]
     changes.update(after[~same].tolist())
     return changes
-
-
-def _is_among(values: Any, others: Any) -> Any:
-    """Return for each value whether it is among others, which are ascending."""
-    if not len(others):
-        return np.zeros(len(values), bool)
-    return others[np.searchsorted(others, values).clip(max=len(others) - 1)] == values

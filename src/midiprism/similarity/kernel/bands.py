@@ -116,7 +116,7 @@ def marked_kernel(signatures: Any, rows: Any, marks: Any, halves: Any, numbers: 
         for number in range(BANDS):
             for place in range(size):
                 mark = _mark_of(halves, number, place)
-                # Without a branch, which a processor could not foresee.
+                # Without a branch, which a processor could not predict.
                 numbers[count] = number
                 marked[count] = rows[start + place]
                 count += marks[mark >> 3] >> (mark & 7) & 1

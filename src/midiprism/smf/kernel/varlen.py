@@ -19,7 +19,7 @@ def read_vlq(data: Any, at: int, limit: int) -> tuple[int, int]:
     that position."""
     if at >= 0 and at + 1 < limit:
         first, second = data[unsigned_index(at)] & 0xFF, data[unsigned_index(at + 1)] & 0xFF
-        # One byte or two, told apart by arithmetic: a processor cannot foresee which.
+        # One byte or two, without a branch, which a processor could not predict.
         if first & second < 0x80:
             goes_on = first >> 7
             return (first & 0x7F) << 7 * goes_on | (second & 0x7F) * goes_on, at + 1 + goes_on
