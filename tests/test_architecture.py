@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sample",),
     ("smf",),
     ("native",),
+    ("objects",),
     ("metrics",),
     ("fs",),
     ("optional_packages",),
@@ -56,10 +57,11 @@ INTERFACES = {
     "Executor": "pipeline",
     "Source": "sources",
     "CommitHook": "catalog",
+    "ObjectStorage": "objects",
 }
 """Interfaces and the packages of their implementations, whose class names end as the interface's does."""
 
-HEAVY_LIBRARIES = ("numba", "sqlalchemy", "pyarrow", "psycopg")
+HEAVY_LIBRARIES = ("numba", "sqlalchemy", "pyarrow", "psycopg", "obstore")
 
 MAX_LINES = 400
 MAX_QUESTION_DOCSTRINGS = 20
