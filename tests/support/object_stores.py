@@ -134,7 +134,9 @@ class HookedStorage:
         with self._hooked("read", request.key):
             return self.inner.read(request)
 
-    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[bytes | ObjectStorageError]:
+    def read_many(
+        self, requests: Iterable[ReadRequest], in_flight: int = 64
+    ) -> Iterator[bytes | ObjectStorageError]:
         for request in requests:
             try:
                 yield self.read(request)

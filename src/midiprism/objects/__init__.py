@@ -3,7 +3,12 @@
 ``ObjectStorage`` is the interface, ``open_storage`` chooses the implementation.
 """
 
-from midiprism.objects.errors import ObjectChangedError, ObjectMissingError, ObjectStorageError
+from midiprism.objects.errors import (
+    ObjectAccessError,
+    ObjectChangedError,
+    ObjectMissingError,
+    ObjectStorageError,
+)
 from midiprism.objects.open import open_storage
 from midiprism.objects.probe import require_conditions
 from midiprism.objects.records import Record, create_record, read_record
@@ -12,6 +17,7 @@ from midiprism.objects.url import StorageUrl, is_storage_url, parse_storage_url
 
 __all__ = [
     "MAX_READS_IN_FLIGHT",
+    "ObjectAccessError",
     "ObjectChangedError",
     "ObjectInfo",
     "ObjectMissingError",

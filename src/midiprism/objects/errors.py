@@ -22,6 +22,10 @@ class ObjectMissingError(ObjectStorageError):
     """There is no object of this name."""
 
 
+class ObjectAccessError(ObjectStorageError):
+    """Access to storage or to an object of it is refused."""
+
+
 class ObjectChangedError(ObjectStorageError):
     """An object is no longer the one that was listed."""
 

@@ -8,7 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from midiprism.objects.errors import ObjectChangedError, ObjectMissingError, ObjectStorageError
+from midiprism.objects.errors import (
+    ObjectAccessError,
+    ObjectChangedError,
+    ObjectMissingError,
+    ObjectStorageError,
+)
 from midiprism.objects.storage import MAX_READS_IN_FLIGHT, ObjectInfo, ReadRequest
 from midiprism.objects.url import StorageUrl
 from midiprism.optional_packages import MissingPackageError
@@ -107,13 +112,15 @@ class ObstoreStorage:
         except self._errors as error:
             raise self._translate(error, f"{request.key} cannot be read") from None
 
-    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[bytes | ObjectStorageError]:
+    def read_many(
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+    ) -> Iterator[bytes | ObjectStorageError]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MAX_READS_IN_FLIGHT, "midiprism-objects")
         waiting: deque[Future[bytes | ObjectStorageError]] = deque()
         try:
             for request in requests:
-                if len(waiting) == MAX_READS_IN_FLIGHT:
+                if len(waiting) >= in_flight:
                     yield waiting.popleft().result()
                 waiting.append(self._pool.submit(self._read_or_error, request))
             while waiting:
@@ -201,7 +208,7 @@ class ObstoreStorage:
         if kind == "PreconditionError":
             return ObjectChangedError(f"{self.url}: {failure}: it has changed since it was listed.")
         if kind in _ACCESS_ERRORS:
-            return ObjectStorageError(
+            return ObjectAccessError(
                 f"{self.url}: {failure}: access is refused. Check the credentials and rights that the tools "
                 "of this cloud use."
             )

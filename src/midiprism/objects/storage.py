@@ -73,8 +73,15 @@ class ObjectStorage(Protocol):
             ObjectStorageError: it cannot be read.
         """
 
-    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[bytes | ObjectStorageError]:
-        """Yield the bytes or the error of each request, in order, with ``MAX_READS_IN_FLIGHT`` under way."""
+    def read_many(
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+    ) -> Iterator[bytes | ObjectStorageError]:
+        """Yield the bytes or the error of each request, in order.
+
+        Args:
+            requests: taken as there is room.
+            in_flight: reads that may be under way at once, at most ``MAX_READS_IN_FLIGHT``.
+        """
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield the objects whose keys begin with ``prefix`` and a slash, or all, in any order.
