@@ -73,5 +73,5 @@ def test_a_database_is_refused(run_cli: Run, url: str) -> None:
 
 def test_an_address_without_a_result_is_named(run_cli: Run, tmp_path: Path) -> None:
     code, _, errors = run_cli("list", (tmp_path / "nothing").as_uri())
-    assert code == 2
+    assert code == 1
     assert (tmp_path / "nothing").as_uri() in errors

@@ -23,7 +23,7 @@ from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.mirror import MirrorProgress, mirror_folder, update_mirror
 from midiprism.mirror.folder import read_state
-from midiprism.objects import ObjectAccessError, open_storage
+from midiprism.objects import ObjectAccessError, ObjectStorage, open_storage
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import open_catalog_of
 from midiprism.results.result_store import open_result_store, require_identity
@@ -209,10 +209,11 @@ def test_without_a_committed_generation_there_is_nothing_to_mirror() -> None:
         if when == "before" and name == "create" and key.startswith("manifests/"):
             raise ObjectAccessError("The store refuses.")
 
+    def opened(place: str, **options_of_storage: Any) -> ObjectStorage:
+        return HookedStorage(open_storage(place, **options_of_storage), fail)
+
     with pytest.raises(ObjectAccessError):
-        split_to_storage(
-            source, url, options(), parts(open_storage=lambda place: HookedStorage(open_storage(place), fail))
-        )
+        split_to_storage(source, url, options(), parts(open_storage=opened))
     with pytest.raises(UsageError, match=r"No generation of memory://.* is complete yet"):
         update_mirror(url)
 

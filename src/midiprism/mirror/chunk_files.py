@@ -81,6 +81,7 @@ def _read_file(
     storage: ObjectStorage, file: TableFile, columns: Sequence[ParquetColumn]
 ) -> dict[str, list[Any]]:
     name = file.stored.name
+    errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
     try:
         with closing(RemoteFile(storage, name, file.stored.size)) as opened, open_reader(opened) as reader:
             present = reader.schema_arrow.names
@@ -91,6 +92,6 @@ def _read_file(
             if len(rows) != file.stored.rows:
                 raise GenerationError(f"{name} does not have the rows that the manifest states.")
             cells = {column.name: rows.column(column.name).to_pylist() for column in wanted}
-    except (OSError, *parquet_errors()) as error:
+    except errors as error:
         raise GenerationError(f"{name} cannot be read: {error}") from error
     return {column.name: cells.get(column.name) or [None] * len(rows) for column in columns}

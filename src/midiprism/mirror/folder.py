@@ -1,4 +1,4 @@
-"""The folder of a mirror: where it is, and what it holds of the result in object storage."""
+"""The folder of a mirror, and the record of what it holds of the result in object storage."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def mirror_folder(url: str) -> str:
 
 
 class MirroredState(NamedTuple):
-    """What a mirror holds.
+    """The contents of a mirror.
 
     Attributes:
         generation: that it mirrors; 0 for none.
