@@ -2,11 +2,13 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 
 from midiprism.generations.errors import GenerationStoppedError
 from midiprism.generations.result import ResultIdentity, SplitSettings
+from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import make_executor
@@ -36,6 +38,8 @@ class Machine:
         stop: once true, a task ends without a record.
         on_compile: called while the splitter is being compiled, with the seconds so far.
         on_songs: called with the number of songs that were split since the last call.
+        on_timers: called with what was added to the workers' stage timers since the last call; see
+            ``midiprism.metrics.stage_timers``.
         make_splitter: returns what splits a song by an identity, within limits, with an encoding of texts.
     """
 
@@ -44,6 +48,7 @@ class Machine:
     stop: Callable[[], bool] = field(default=lambda: False)
     on_compile: Callable[[float], None] = _ignore
     on_songs: Callable[[int], None] = _ignore
+    on_timers: Callable[[Sequence[int]], None] = _ignore
     make_splitter: Callable[[Identity, Limits, str | None], Splitter] = LazySplitter
 
 
@@ -93,6 +98,7 @@ class SongSplitter:
         waiting: dict[int, FinishedBatch] = {}
         positions: deque[int] = deque()
         in_flight, has_more = 0, True
+        timers: Sequence[int] = (0,) * COUNTER_COUNT
         with contextlib.closing(make_executor(None, context)) as executor:
             while has_more or in_flight:
                 if machine.stop():
@@ -109,6 +115,8 @@ class SongSplitter:
                     break
                 finished, telemetry = executor.completed()
                 in_flight = telemetry.in_flight
+                machine.on_timers([*map(sub, telemetry.timer_values, timers)])
+                timers = telemetry.timer_values
                 for done in finished:
                     machine.on_songs(len(done.batch))
                     waiting[position_of(done.batch[0])] = done
