@@ -24,7 +24,8 @@ OutOption = Annotated[
         "--out",
         metavar="OUT",
         parser=parse_path,
-        help="Folder of the result. It is made if it does not exist.",
+        help="Folder of the result, or its URL in object storage, such as s3://BUCKET/FOLDER. It is made if "
+        "it does not exist.",
     ),
 ]
 VerboseSplitOption = Annotated[
@@ -118,7 +119,8 @@ class SourceOptions:
         typer.Argument(
             metavar="SOURCE...",
             parser=parse_path,
-            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
+            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files; "
+            "or one URL in object storage, such as s3://BUCKET/FOLDER.",
         ),
     ] = None
     archives: ArchivesOption = False
