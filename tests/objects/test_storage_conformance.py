@@ -33,9 +33,7 @@ def s3_address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "file", "s3", "seaweedfs", "azurite"])
-def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> ObjectStorage:
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
     if request.param == "azurite":
         use_azure(monkeypatch, request.getfixturevalue("azurite_address"))
         return open_storage(f"az://lake/{uuid4()}")

@@ -1,4 +1,4 @@
-"""Servers of object storage for tests, on the loopback interface, which end with the process that started them.
+"""Servers of object storage for tests, on the loopback interface, which end with the process that uses them.
 
 SeaweedFS keeps objects as S3 does and is fast; Azurite keeps them as Azure Blob Storage does.
 """
