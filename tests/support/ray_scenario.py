@@ -1,4 +1,4 @@
-"""A program that splits songs on a Ray cluster of two nodes, and kills parts of it meanwhile.
+"""A program that splits songs on a Ray cluster of some nodes, and may kill parts of it meanwhile.
 
 It runs in namespaces of its own: Ray listens where nobody else is, and every process ends with the first.
 """
@@ -22,6 +22,9 @@ LOOPBACK = "127.0.0.1"
 VICTIMS = ("child", "agent", "raylet", "head", "driver")
 MOST_KILLS = {"child": 2, "agent": 3, "raylet": 1, "head": 1, "driver": 1}
 TIMEOUT_SECONDS = 240
+END_SECONDS = 20
+"""Time within which agents end. Those of a raylet that was killed look for it every ten seconds."""
+
 
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
 """Requests and the flag of network interfaces on Linux."""
@@ -35,7 +38,7 @@ class Outcome(NamedTuple):
         output: of the command.
         kills: number of processes that were killed.
         listeners: addresses at which processes listened.
-        agents_left: agents and their children that were there five seconds after the command.
+        agents_left: agents that were there when ``END_SECONDS`` had passed since the command ended.
     """
 
     code: int
@@ -45,11 +48,13 @@ class Outcome(NamedTuple):
     agents_left: int
 
 
-def run_scenario(victim: str, source: str, url: str, *options: str) -> Outcome:
+def run_scenario(
+    victim: str, source: str, url: str, *options: str, nodes: int = 2, timeout: float = TIMEOUT_SECONDS
+) -> Outcome:
     """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; empty for nobody."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     namespaces = ["unshare", *user, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    program = [sys.executable, "-m", "support.ray_scenario", victim, source, url, *options]
+    program = [sys.executable, "-m", "support.ray_scenario", victim, source, url, str(nodes), *options]
     # The shell collects the processes whose parents have ended.
     command = [*namespaces, "sh", "-c", '"$@"; exit $?', "sh", *program]
     environment = {
@@ -58,7 +63,7 @@ def run_scenario(victim: str, source: str, url: str, *options: str) -> Outcome:
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
     ended = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=TIMEOUT_SECONDS, check=False
+        command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Outcome(**json.loads(ended.stdout.splitlines()[-1]))
@@ -72,7 +77,7 @@ def bring_loopback_up() -> None:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh14x", name, flags | _IS_UP))
 
 
-def start_cluster(nodes: int = 2) -> Any:
+def start_cluster(nodes: int) -> Any:
     """Start a Ray cluster with one processor on each node."""
     from ray.cluster_utils import Cluster
 
@@ -85,7 +90,7 @@ def start_cluster(nodes: int = 2) -> Any:
 
 def agents() -> list[psutil.Process]:
     """Return the processes of agents."""
-    return [it for it in psutil.process_iter(["cmdline"]) if "ray::NodeAgent" in " ".join(it.info["cmdline"])]
+    return [it for it in psutil.process_iter(["cmdline"]) if "ray::NodeAgent" in " ".join(it.info["cmdline"] or ())]
 
 
 def _find(victim: str, cluster: Any, driver: "subprocess.Popen[str]") -> list[int]:
@@ -137,16 +142,16 @@ def _listeners() -> list[str]:
     return sorted({it.laddr.ip for it in found if it.status == psutil.CONN_LISTEN})
 
 
-def main(victim: str, source: str, url: str, *options: str) -> None:
+def main(victim: str, source: str, url: str, nodes: str, *options: str) -> None:
     bring_loopback_up()
-    cluster = start_cluster()
+    cluster = start_cluster(int(nodes))
     command = [sys.executable, "-m", "midiprism", "split", source, "-o", url, "--engine", "ray"]
     command += ["--address", cluster.address, "--workers", "1", *options]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     kills = _kill_meanwhile(victim, cluster, driver, url)
     listeners = _listeners()
-    output, _ = driver.communicate(timeout=TIMEOUT_SECONDS)
-    _until(lambda: not agents(), 5)
+    output, _ = driver.communicate()
+    _until(lambda: not agents(), END_SECONDS)
     outcome = Outcome(driver.returncode, output, kills, listeners, len(agents()))
     print(json.dumps(outcome._asdict()), flush=True)
     os._exit(0)  # the namespace ends all processes of Ray
