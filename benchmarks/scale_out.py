@@ -55,12 +55,12 @@ def main() -> None:
             used[side].append(seconds)
             shutil.rmtree(out, ignore_errors=True)
             load = os.getloadavg()[0]
-            print(f"round {number + 1}, {side}: {seconds:.1f} s CPU, {wall:.1f} s, load {load:.1f}", flush=True)
+            print(
+                f"round {number + 1}, {side}: {seconds:.1f} s CPU, {wall:.1f} s, load {load:.1f}", flush=True
+            )
     for side in sides:
         median = statistics.median(used[side])
-        ratio = statistics.median(
-            one / base for one, base in zip(used[side], used["parquet"], strict=True)
-        )
+        ratio = statistics.median(one / base for one, base in zip(used[side], used["parquet"], strict=True))
         print(f"{side}: {median / options.songs * 1e6:.0f} µs CPU a song, {ratio:.2f} times the local run")
 
 

@@ -90,7 +90,11 @@ def start_cluster(nodes: int) -> Any:
 
 def agents() -> list[psutil.Process]:
     """Return the processes of agents."""
-    return [it for it in psutil.process_iter(["cmdline"]) if "ray::NodeAgent" in " ".join(it.info["cmdline"] or ())]
+    return [
+        it
+        for it in psutil.process_iter(["cmdline"])
+        if "ray::NodeAgent" in " ".join(it.info["cmdline"] or ())
+    ]
 
 
 def _find(victim: str, cluster: Any, driver: "subprocess.Popen[str]") -> list[int]:

@@ -73,6 +73,7 @@ class NodeAgent:
         self._settings = settings
         self._totals = AgentTotals()
         self._generation: OpenGeneration | None = None
+        self._pass_name = ""
 
     def check(self) -> TaskFailure | None:
         """Return why this node can run no task; None if it can."""
@@ -83,12 +84,20 @@ class NodeAgent:
 
     def run(self, generation: int, pass_name: str, number: int) -> TaskAnswer:
         """Do a task of a generation."""
-        failure = self._failure(lambda: PassTask(self._open(generation), pass_name)(number))
+        failure = self._failure(lambda: self._task(generation, pass_name)(number))
         return TaskAnswer(failure, self._totals)
 
     def progress(self) -> AgentTotals:
         """Return what the agent has done so far. It may be called while a task runs."""
         return self._totals
+
+    def _task(self, number: int, pass_name: str) -> PassTask:
+        """Return the task of a pass, whose workers stay until another pass begins."""
+        generation = self._open(number)
+        if pass_name != self._pass_name:
+            generation.close_splitters()
+            self._pass_name = pass_name
+        return PassTask(generation, pass_name)
 
     def _open(self, number: int) -> OpenGeneration:
         """Return a generation, whose records are read once for all tasks.
@@ -103,6 +112,8 @@ class NodeAgent:
             if plan.source != source.url:
                 raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
             machine = Machine(settings.workers, on_songs=self._add_songs, on_timers=self._add_timers)
+            if self._generation is not None:
+                self._generation.close_splitters()
             self._generation = OpenGeneration(result, plan, source, machine)
         return self._generation
 
