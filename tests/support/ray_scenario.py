@@ -143,7 +143,7 @@ def _until(is_so: Callable[[], bool], seconds: float) -> None:
 
 def _listeners() -> list[str]:
     found = psutil.net_connections("tcp")
-    return sorted({it.laddr.ip for it in found if it.status == psutil.CONN_LISTEN})
+    return sorted({it.laddr[0] for it in found if it.status == psutil.CONN_LISTEN})
 
 
 def main(victim: str, source: str, url: str, nodes: str, *options: str) -> None:
