@@ -10,6 +10,7 @@ OPTIONAL_PACKAGES = {
     "psycopg": "psycopg[binary]>=3.2",
     "obstore": "obstore>=0.12",
     "boto3": "boto3>=1.34",
+    "ray": "ray>=2.40",
     "starlette": "starlette>=1.0",
     "uvicorn": "uvicorn>=0.30",
 }

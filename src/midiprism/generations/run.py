@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 from midiprism.errors import DoubtedScanError, UsageError
@@ -15,9 +14,7 @@ from midiprism.generations.engines.local import LocalEngine
 from midiprism.generations.layout import PASSES, PATHS
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.open_generation import OpenGeneration
-from midiprism.generations.pass_a import digest_chunk
-from midiprism.generations.pass_b import choose_first
-from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.pass_task import PassTask
 from midiprism.generations.planning import (
     ChunkLimits,
     SourceChanges,
@@ -47,13 +44,6 @@ from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTE
 from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity
 from midiprism.stores.parquet.schema import import_pyarrow
-
-TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
-    "a": digest_chunk,
-    "b": choose_first,
-    "c": write_chunk,
-}
-"""The task of each pass."""
 
 
 class GenerationProgress(NamedTuple):
@@ -274,15 +264,12 @@ def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> Non
         parts.on_progress(GenerationProgress(plan.number, plan.song_count, pass_name, done, total))
 
     report()
-    for _ in parts.engine.map(partial(run_task, generation, pass_name), numbers):
-        done += 1
-        report()
-
-
-def run_task(generation: OpenGeneration, pass_name: str, number: int) -> None:
-    """Do a task, unless somebody has recorded it meanwhile."""
-    if not generation.is_done(pass_name, number):
-        TASKS[pass_name](generation, number)
+    try:
+        for _ in parts.engine.map(PassTask(generation, pass_name), numbers):
+            done += 1
+            report()
+    finally:
+        generation.close_splitters()
 
 
 def _require_believed(

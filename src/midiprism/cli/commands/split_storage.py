@@ -1,13 +1,15 @@
 """``midiprism split`` into object storage."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from midiprism.cli import exit_codes
 from midiprism.cli.commands.split_adopt import AdoptOptions
 from midiprism.cli.commands.split_options import (
+    EngineChoice,
+    EngineOptions,
     ExtentOptions,
     IdentityOptions,
     RerunOptions,
@@ -94,13 +96,14 @@ def is_in_storage(out: str, sources: list[str]) -> bool:
     return False
 
 
-def split_in_storage(out: str, options: LocalOptions, output: SummaryOptions) -> int:
+def split_in_storage(out: str, options: LocalOptions, engine: EngineOptions, output: SummaryOptions) -> int:
     """Split songs in object storage, and return the exit code."""
     from midiprism.generations.result import SplitSettings
     from midiprism.generations.run import RunOptions, split_to_storage
     from midiprism.results.identity import RequestedIdentity
 
     options.require_none()
+    engine.require_ray()
     (source,) = options.source.sources or []
     identity, extent, rerun = options.identity, options.extent, options.rerun
     run_options = RunOptions(
@@ -119,19 +122,26 @@ def split_in_storage(out: str, options: LocalOptions, output: SummaryOptions) ->
         options.work.parse_workers(),
         output,
         lambda parts: split_to_storage(source, out, run_options, parts),
+        engine,
     )
 
 
 def run_or_stop(
-    workers: int | None, output: SummaryOptions, run: "Callable[[RunParts], GenerationSummary | None]"
+    workers: int | None,
+    output: SummaryOptions,
+    run: "Callable[[RunParts], GenerationSummary | None]",
+    engine_options: EngineOptions | None = None,
 ) -> int:
     """Make a run that shows progress and can be stopped, print what is there then, and return the exit code.
 
     Args:
-        workers: worker processes; None for one per processor.
+        workers: worker processes of each machine; None for one per processor.
         output: how to print.
         run: the run; returns None if there was nothing to do.
+        engine_options: options that choose the engine; None for this machine.
     """
+    from midiprism.generations import engine
+    from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
     from midiprism.generations.run import RunParts
     from midiprism.generations.splitting import Machine
@@ -146,8 +156,12 @@ def run_or_stop(
             on_compile=compile_display(display.bar),
             on_songs=display.add_songs,
         )
+        name, address = EngineChoice.local, None
+        if engine_options is not None:
+            name, address = engine_options.engine or name, engine_options.address
+        chosen = stack.enter_context(closing(ENGINES[name](engine.EngineOptions(machine, workers, address))))
         try:
-            summary = run(RunParts(machine, on_progress=display.show))
+            summary = run(RunParts(machine, chosen, display.show))
         except GenerationStoppedError as error:
             print_message(str(error))
             return stop.exit_code
