@@ -22,7 +22,7 @@ def commit_generation(generation: OpenGeneration) -> bool:
     kept = [file for file in base.files if not (file.is_provisional and file.source == plan.source)]
     files = [*kept, *_files_of_pass_a(generation), *_files_of_pass_c(generation)]
     index = [*base.index, *_index_of_pass_b(generation)]
-    manifest = Manifest(plan.number, tuple(files), tuple(index))
+    manifest = Manifest(plan.number, tuple(files), tuple(index), generation.usage)
     return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
 
 
