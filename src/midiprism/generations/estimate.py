@@ -37,12 +37,12 @@ class SplitRatios(NamedTuple):
     """
 
     tracks: float = 2.5
-    links: float = 3.0
-    track_bytes: float = 0.5
+    links: float = 4.0
+    track_bytes: float = 0.25
     row_bytes: float = 60.0
-    link_bytes: float = 20.0
-    core_seconds_a: float = 0.0004
-    core_seconds_c: float = 0.0005
+    link_bytes: float = 40.0
+    core_seconds_a: float = 0.00054
+    core_seconds_c: float = 0.00065
     core_seconds_b: float = 5e-7
 
 
@@ -243,3 +243,23 @@ def _pages(count: int) -> int:
 
 def _reads_of(song: ListedSong) -> int:
     return 1 if song.size <= SMALL_SONG_BYTES else -(-song.size // SONG_RANGE_BYTES)
+
+
+def seconds_on(estimate: CostEstimate, machines: int, cores: int) -> float:
+    """Return the time of a run, if storage answers as fast as it is asked.
+
+    A machine does one task at a time. Passes A and C use all its processors, pass B uses one. Each pass ends
+    before the next begins.
+
+    Args:
+        estimate: of the run.
+        machines: number of machines.
+        cores: processors of each.
+    """
+    total = 0.0
+    for name, usage in estimate.by_pass.items():
+        if usage.tasks:
+            rounds = -(-usage.tasks // machines)
+            used_cores = 1 if name == "b" else cores
+            total += rounds * usage.core_seconds / usage.tasks / used_cores
+    return total
