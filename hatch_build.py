@@ -40,7 +40,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc] # hatchling has
         folder = Path(self.directory, "shipped")
         shutil.rmtree(folder, ignore_errors=True)  # of an earlier build
         command = [sys.executable, "-m", "midiprism.native.ship", str(folder)]
-        environment = os.environ | {"PYTHONPATH": str(Path(self.root, "src")), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {"PYTHONPATH": self.module_path(), "PYTHONDONTWRITEBYTECODE": "1"}
         compilers = [subprocess.Popen([*command, *modules], env=environment) for modules in MODULE_GROUPS]
         codes = [compiler.wait() for compiler in compilers]
         if any(codes):
@@ -49,6 +49,10 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc] # hatchling has
             )
         if folder.exists():
             build_data["force_include"][str(folder)] = SHIPPED_FOLDER
+
+    def module_path(self) -> str:
+        """Return PYTHONPATH: the sources, then the packages that pip gives an isolated build."""
+        return os.pathsep.join(filter(None, [str(Path(self.root, "src")), os.environ.get("PYTHONPATH")]))
 
     def finalize(self, *_arguments: Any) -> None:
         """Remove what is in the wheel now."""

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("export", "relocate", "removal", "integrity", "adopt"),
     ("search",),
     ("similarity",),
+    ("generations",),
     ("pipeline",),
     ("results",),
     ("catalog",),
@@ -58,6 +59,7 @@ INTERFACES = {
     "Source": "sources",
     "CommitHook": "catalog",
     "ObjectStorage": "objects",
+    "Engine": "generations",
 }
 """Interfaces and the packages of their implementations, whose class names end as the interface's does."""
 

@@ -2,8 +2,14 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
+import venv
+import zipfile
 from pathlib import Path
+
+import pytest
 
 import midiprism
 
@@ -48,6 +54,27 @@ def test_the_wheel_has_machine_code_of_every_entry_point() -> None:
         if re.search(r"^@entry_point\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert compiled == with_entry_points
+
+
+@pytest.mark.nightly
+def test_pip_compiles_the_kernels_although_its_environment_has_no_compiler(tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shipped = [name for name in zipfile.ZipFile(wheel).namelist() if "/native/shipped/" in name]
+    assert len(shipped) >= 4, shipped
 
 
 def test_the_workflows_try_the_systems_that_are_stated_and_the_oldest_and_newest_python() -> None:

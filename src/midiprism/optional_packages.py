@@ -9,6 +9,7 @@ OPTIONAL_PACKAGES = {
     "pyarrow": "pyarrow>=17",
     "psycopg": "psycopg[binary]>=3.2",
     "obstore": "obstore>=0.12",
+    "boto3": "boto3>=1.34",
     "starlette": "starlette>=1.0",
     "uvicorn": "uvicorn>=0.30",
 }

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_a_run_states_the_requests_that_storage_has_seen() -> None:
         if when == "before" and name in KINDS:
             seen[KINDS[name]] += 1
 
-    def open_counted(url: str, **choices: bool) -> ObjectStorage:
+    def open_counted(url: str, **choices: Any) -> ObjectStorage:
         return HookedStorage(open_storage(url, **choices), count)
 
     source = source_with(some_songs(20))
@@ -42,8 +43,8 @@ def test_a_run_states_the_requests_that_storage_has_seen() -> None:
 
 def test_the_manifest_states_the_use_of_each_pass(tmp_path: Path) -> None:
     url = memory_url()
-    source = source_with(some_songs(20))
-    split_to_storage(source, url, options(), parts(machine=Machine(2, str(tmp_path))))
+    source = source_with(some_songs(8))
+    split_to_storage(source, url, options(), parts(machine=Machine(1, str(tmp_path))))
     result = open_result(open_storage(url))
     manifest = result.newest_manifest()
     plan = result.newest_plan()
@@ -67,9 +68,9 @@ def test_a_run_with_nothing_to_do_states_only_its_own_requests() -> None:
 
 def test_an_estimate_comes_near_the_requests_of_the_run() -> None:
     source, url = memory_url(), memory_url()
-    songs = {f"{number:05}.mid": song.data for number, song in enumerate(sample_songs())}
+    songs = {f"{number:05}.mid": song.data for number, song in enumerate(sample_songs()[:60])}
     put_songs(open_storage(source), songs)
-    chosen = options(chunks=ChunkLimits(max_songs=50, chunks=4, min_songs=50), prefixes=4)
+    chosen = options(chunks=ChunkLimits(max_songs=20, chunks=4, min_songs=20), prefixes=4)
     estimate = estimate_split(source, url, chosen, parts()).estimate
     assert [*open_storage(url).list()] == []
     usage = split_to_storage(source, url, chosen, parts()).usage

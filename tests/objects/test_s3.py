@@ -1,8 +1,10 @@
 """Object storage over HTTP: answers that are spoiled on the way, and what errors show."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,6 +18,7 @@ from midiprism.objects import (
 )
 from midiprism.objects.obstore_storage import ObstoreStorage, RetryPolicy
 from midiprism.objects.url import parse_storage_url
+from midiprism.optional_packages import MissingPackageError
 from support.object_stores import BrokenS3Proxy, s3_server, use_s3
 
 QUICK = RetryPolicy(max_retries=3, first_pause=0.01, max_pause=0.02, give_up_after=5, timeout=5)
@@ -88,3 +91,31 @@ def test_the_probe_passes(s3_address: str) -> None:
     with _spoiled(s3_address, lambda *_: 0) as storage:
         require_conditions(storage)
         assert [*storage.list()] == []
+
+
+def test_credentials_come_from_the_profile_that_the_aws_tools_use(
+    s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[work]\naws_access_key_id = profile-key\naws_secret_access_key = word\n")
+    seen: list[str] = []
+    proxy = BrokenS3Proxy(s3_address, lambda *_: 0, seen.append)
+    try:
+        use_s3(monkeypatch, proxy.address)
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        ObstoreStorage(parse_storage_url(f"s3://lake/{uuid4()}"), QUICK).put("song", b"data")
+    finally:
+        proxy.close()
+    assert "Credential=profile-key/" in seen[0]
+
+
+def test_a_profile_needs_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "obstore.auth.boto3", raising=False)
+    with pytest.raises(MissingPackageError, match="A profile of AWS credentials needs the package boto3"):
+        ObstoreStorage(parse_storage_url("s3://lake/songs"), QUICK)

@@ -37,7 +37,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStorage:
         request.getfixturevalue("s3_address")
         return open_storage(f"s3://lake/{uuid4()}")
     if request.param == "file":
-        return open_storage(f"{tmp_path.as_uri()}/store")
+        return open_storage(f"{tmp_path.as_uri()}/store", make_folder=True)
     return open_storage(f"memory://{uuid4()}")
 
 
@@ -146,3 +146,12 @@ def test_records_and_the_probe_work(storage: ObjectStorage) -> None:
     assert not theirs.is_ours
     assert theirs.content == ours.content == read_record(storage, "record")
     assert ours.content["name"] == "ü"
+
+
+def test_a_folder_is_made_only_if_that_is_wanted(tmp_path: Path) -> None:
+    url = f"{tmp_path.as_uri()}/with space/none"
+    with pytest.raises(ObjectMissingError, match="it cannot be opened: there is no such object"):
+        open_storage(url)
+    assert [*tmp_path.iterdir()] == []
+    open_storage(url, make_folder=True).put("a", b"")
+    assert (tmp_path / "with space" / "none" / "a").is_file()

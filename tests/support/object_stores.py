@@ -47,6 +47,7 @@ def use_s3(patch: pytest.MonkeyPatch, address: str) -> None:
     patch.setenv("AWS_ACCESS_KEY_ID", "loopback")
     patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret-word")
     patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 class BrokenS3Proxy:
@@ -56,12 +57,19 @@ class BrokenS3Proxy:
         address: of the server.
         spoil: returns for the method and path of a request a status with which it is answered: a positive one
             instead of passing it on, a negative one after that. 0 for the server's own answer.
+        on_authorization: is called with the header that signs a request.
     """
 
-    def __init__(self, address: str, spoil: Callable[[str, str], int]) -> None:
+    def __init__(
+        self,
+        address: str,
+        spoil: Callable[[str, str], int],
+        on_authorization: Callable[[str], None] = lambda _: None,
+    ) -> None:
         proxy = self
         self._target = address
         self._spoil = spoil
+        self._on_authorization = on_authorization
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -81,6 +89,7 @@ class BrokenS3Proxy:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self._on_authorization(handler.headers.get("authorization", ""))
         status = self._spoil(handler.command, handler.path)
         answer, headers, content = 0, {}, b""
         if status <= 0:

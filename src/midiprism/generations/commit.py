@@ -1,8 +1,9 @@
 """The commit of a generation: one manifest, created once, which names everything that counts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from midiprism.generations.digests import DIGEST_BYTES
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS, manifest_key
 from midiprism.generations.open_generation import OpenGeneration
@@ -20,10 +21,28 @@ def commit_generation(generation: OpenGeneration) -> bool:
     """
     plan, base = generation.plan, generation.base
     kept = [file for file in base.files if not (file.is_provisional and file.source == plan.source)]
-    files = [*kept, *_files_of_pass_a(generation), *_files_of_pass_c(generation)]
-    index = [*base.index, *_index_of_pass_b(generation)]
+    added, new_digests = [*_files_of_pass_c(generation)], [*_index_of_pass_b(generation)]
+    _require_complete(added, new_digests)
+    files = [*kept, *_files_of_pass_a(generation), *added]
+    index = [*base.index, *new_digests]
     manifest = Manifest(plan.number, tuple(files), tuple(index), generation.usage)
     return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
+
+
+def _require_complete(files: Sequence[TableFile], index: Sequence[TableFile]) -> None:
+    """Check that pass C has written as many songs and tracks as pass B has found new.
+
+    Raises:
+        GenerationError: it has not: an object was damaged.
+    """
+    songs = sum(file.stored.rows for file in index)
+    tracks = sum(file.stored.size // DIGEST_BYTES - file.stored.rows for file in index)
+    for table, expected in ((SONGS, songs), (TRACKS, tracks)):
+        rows = sum(file.stored.rows for file in files if file.table == table)
+        if rows != expected:
+            raise GenerationError(
+                f"There are {rows:,} new {table}, and {expected:,} were found: an object is damaged."
+            )
 
 
 def _files_of_pass_a(generation: OpenGeneration) -> Iterator[TableFile]:

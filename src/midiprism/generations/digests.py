@@ -21,7 +21,7 @@ SONGS_PER_PREFIX = 500_000
 
 
 def prefixes_for(songs: int) -> int:
-    """Return the number of prefixes of a new result: a power of two, so that no task of pass B grows large."""
+    """Return the number of prefixes of a new result: a power of two, so that tasks of pass B stay small."""
     count = MIN_PREFIXES
     while count < MAX_PREFIXES and count * SONGS_PER_PREFIX < songs:
         count *= 2

@@ -9,13 +9,13 @@ from midiprism.generations.estimate import CostEstimate, estimate_cost, measure_
 from midiprism.generations.listing import ListedSong, SortedListing
 from midiprism.generations.planning import new_songs, source_changes, temporary_folder
 from midiprism.generations.result import GenerationResult, Manifest, open_result, require_settings
-from midiprism.generations.run import RunOptions, RunParts, open_both
-from midiprism.objects import ObjectMissingError, ObjectStorage
+from midiprism.generations.run import RunOptions, RunParts, parse_places
+from midiprism.objects import ObjectMissingError
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a run would do.
+    """The findings of a dry run.
 
     Attributes:
         estimate: of the next generation.
@@ -38,8 +38,9 @@ def estimate_split(
     """
     options, parts = options or RunOptions(), parts or RunParts()
     require_settings(options.settings)
-    storage, source = open_both(source_url, result_url, parts)
-    result = _existing(storage)
+    songs_place, result_place = parse_places(source_url, result_url)
+    source = parts.open_storage(str(songs_place))
+    result = _existing(str(result_place), parts)
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder)
         manifest, unfinished = Manifest(), None
@@ -54,11 +55,11 @@ def estimate_split(
     return DryRun(estimate_cost(chunks, prefixes, listing.count, manifest.number), unfinished)
 
 
-def _existing(storage: ObjectStorage) -> GenerationResult | None:
+def _existing(url: str, parts: RunParts) -> GenerationResult | None:
     """Return the result at a URL; None if there is none yet."""
     try:
-        return open_result(storage)
-    except NoGenerationsError:
+        return open_result(parts.open_storage(url))
+    except (NoGenerationsError, ObjectMissingError):
         return None
 
 

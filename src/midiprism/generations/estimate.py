@@ -59,7 +59,7 @@ class ChunkSize(NamedTuple):
 
 
 class CostEstimate(NamedTuple):
-    """What a generation will use.
+    """The use of a generation, before it is made.
 
     Attributes:
         songs: that are new or have changed.

@@ -3,7 +3,7 @@
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
@@ -140,19 +140,18 @@ class SongFetcher:
         return UnreadableError("io", "It cannot be read under its name.")
 
 
-_END = object()
 _POLL_SECONDS = 0.1
 
 
-def run_ahead(values: Iterator[T], depth: int) -> Iterator[T]:
+def run_ahead(values: Iterator[T], depth: int) -> Generator[T, None, None]:
     """Yield the values of an iterator that a thread runs, at most ``depth`` ahead."""
-    ready: queue.Queue[object] = queue.Queue(depth)
+    ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
     is_closed = threading.Event()
 
-    def put(value: object) -> bool:
+    def put(item: tuple[T] | BaseException | None) -> bool:
         while not is_closed.is_set():
             try:
-                ready.put(value, timeout=_POLL_SECONDS)
+                ready.put(item, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
             return True
@@ -161,21 +160,20 @@ def run_ahead(values: Iterator[T], depth: int) -> Iterator[T]:
     def run() -> None:
         try:
             for value in values:
-                if not put((value, None)):
+                if not put((value,)):
                     return
         except BaseException as error:  # noqa: BLE001 - raised where the values are used
-            put((None, error))
+            put(error)
         else:
-            put(_END)
+            put(None)
 
     thread = threading.Thread(target=run, name="midiprism-fetch", daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not _END:
-            value, error = item  # type: ignore[misc]
-            if error is not None:
-                raise error
-            yield value
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
     finally:
         is_closed.set()
         thread.join()

@@ -28,7 +28,6 @@ from midiprism.generations.song_pack import (
     PackedSong,
     PackSource,
     decode_index,
-    part_ranges,
     song_ref,
 )
 from midiprism.generations.splitting import BATCH_SONGS

@@ -59,8 +59,6 @@ def parse_prices(text: str) -> Prices:
         except ValueError:
             stated[name.strip()] = -1.0
     if not set(stated) <= set(Prices._fields) or not all(0 <= price < 1e6 for price in stated.values()):
-        raise UsageError(
-            f"{text!r} states no prices: use {', '.join(f'{name}=DOLLARS' for name in Prices._fields)}, or some "
-            "of them."
-        )
+        names = ", ".join(f"{name}=DOLLARS" for name in Prices._fields)
+        raise UsageError(f"{text!r} states no prices: use {names}, or some of them.")
     return Prices()._replace(**stated)

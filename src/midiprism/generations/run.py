@@ -40,11 +40,13 @@ from midiprism.generations.usage import METER, Usage, total_usage
 from midiprism.objects import (
     ObjectMissingError,
     ObjectStorage,
+    StorageUrl,
     open_storage,
     parse_storage_url,
     require_conditions,
 )
 from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
+from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity
 from midiprism.stores.parquet.schema import import_pyarrow
 
@@ -120,7 +122,7 @@ class RunParts:
     machine: Machine = field(default_factory=Machine)
     engine: Engine = field(default_factory=LocalEngine)
     on_progress: ProgressListener = _ignore
-    open_storage: Callable[[str], ObjectStorage] = open_storage
+    open_storage: Callable[..., ObjectStorage] = open_storage
     clock: Callable[[], float] = time.monotonic
     shuffle: Callable[[list[int]], None] = random.shuffle
 
@@ -150,6 +152,11 @@ class GenerationSummary:
     links: int
     usage: Usage
 
+    @property
+    def songs_failed(self) -> int:
+        """Number of songs that have no tracks because something went wrong."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome in FAILED_OUTCOMES)
+
 
 def split_to_storage(
     source_url: str, result_url: str, options: RunOptions | None = None, parts: RunParts | None = None
@@ -168,7 +175,7 @@ def split_to_storage(
     options, parts = options or RunOptions(), parts or RunParts()
     require_settings(options.settings)
     METER.take()
-    storage, source = open_both(source_url, result_url, parts)
+    source, storage = _open_both(source_url, result_url, parts, make_folder=True)
     now = require_conditions(storage)
     finished: list[Plan] = []
     with temporary_folder(parts.machine.folder) as folder:
@@ -208,7 +215,7 @@ def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> 
     """
     parts = parts or RunParts()
     METER.take()
-    storage, source = open_both(source_url, result_url, parts)
+    source, storage = _open_both(source_url, result_url, parts, make_folder=False)
     result = open_result(storage)
     plan = _open_plan(result)
     if plan is None:
@@ -217,19 +224,27 @@ def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> 
     return _summary(result, [_finish(result, plan, source, parts)], 0)
 
 
-def open_both(source_url: str, result_url: str, parts: RunParts) -> tuple[ObjectStorage, ObjectStorage]:
-    """Return the storage of the result and that of the source.
+def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:
+    """Return the places of the songs and of the result.
 
     Raises:
         UsageError: one contains the other, or a package is missing.
     """
     import_pyarrow()
-    place, songs = parse_storage_url(result_url), parse_storage_url(source_url)
+    songs, place = parse_storage_url(source_url), parse_storage_url(result_url)
     if place.contains(songs) or songs.contains(place):
         raise UsageError(
             f"{place} and {songs} are one within the other: name a place for the result that has no songs."
         )
-    return parts.open_storage(str(place)), parts.open_storage(str(songs))
+    return songs, place
+
+
+def _open_both(
+    source_url: str, result_url: str, parts: RunParts, *, make_folder: bool
+) -> tuple[ObjectStorage, ObjectStorage]:
+    """Return the storage of the source and that of the result."""
+    songs, place = parse_places(source_url, result_url)
+    return parts.open_storage(str(songs)), parts.open_storage(str(place), make_folder=make_folder)
 
 
 def _open_plan(result: GenerationResult) -> Plan | None:

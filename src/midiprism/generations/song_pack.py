@@ -10,7 +10,6 @@ import struct
 import threading
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
-from pathlib import Path
 from typing import NamedTuple
 
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
@@ -163,6 +162,8 @@ class PackSource(Source):
 
     def _open(self) -> tuple[BufferedReader, BufferedReader]:
         if self._files is None:
-            data, index = (Path(self._folder, name).open("rb") for name in (DATA_FILE, INDEX_FILE))
-            self._files = data, index
+            self._files = self._open_file(DATA_FILE), self._open_file(INDEX_FILE)
         return self._files
+
+    def _open_file(self, name: str) -> BufferedReader:
+        return open(os.path.join(self._folder, name), "rb")

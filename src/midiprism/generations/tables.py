@@ -59,11 +59,12 @@ def decode_table(columns: Sequence[ParquetColumn], name: str, data: bytes) -> di
     Raises:
         GenerationError: it does not have these columns, or cannot be read.
     """
+    errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
     try:
         file = open_reader(import_pyarrow().BufferReader(data))
         if not are_columns(file.schema_arrow.names, columns):
             raise GenerationError(f"{name} does not have the columns that midiprism writes.")
         table = file.read()
         return {column.name: table.column(column.name).to_pylist() for column in columns}
-    except (OSError, *parquet_errors()) as error:
+    except errors as error:
         raise GenerationError(f"{name} cannot be read as Parquet: {error}.") from error

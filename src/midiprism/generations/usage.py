@@ -61,9 +61,13 @@ class Usage(NamedTuple):
             GenerationError: it states none.
         """
         try:
-            seconds = (float(value[key]) for key in ("seconds", "longest_seconds", "core_seconds"))
-            counts = RequestCounts(*(int(value[name]) for name in RequestCounts._fields))
-            return cls(int(value["tasks"]), *seconds, counts)
+            return cls(
+                int(value["tasks"]),
+                float(value["seconds"]),
+                float(value["longest_seconds"]),
+                float(value["core_seconds"]),
+                RequestCounts(*(int(value[name]) for name in RequestCounts._fields)),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise GenerationError("A record does not state what its task has used.") from error
 
@@ -82,7 +86,7 @@ def usage_of_records(records: Iterable[Mapping[str, Any]]) -> Usage:
 
 
 def tree_core_seconds() -> float:
-    """Return the processor time of this process and of all that it started, those included that have ended."""
+    """Return the processor time of this process and of all that it started, also of those that ended."""
     own = psutil.Process()
     total = 0.0
     for process in (own, *own.children(recursive=True)):
@@ -119,7 +123,7 @@ class UsageMeter:
         return Usage(tasks, seconds, seconds, max(0.0, used), REQUESTS.take()).plus(returned)
 
     def give_back(self, usage: Usage) -> None:
-        """Let the next call of ``take`` return this use too, of a task that another process recorded first."""
+        """Let the next call of ``take`` return this use too: another process was faster with the task."""
         self._returned = self._returned.plus(usage._replace(tasks=0, seconds=0.0, longest=0.0))
 
 

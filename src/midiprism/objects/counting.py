@@ -133,6 +133,4 @@ class CountedStorage:
 
 def _reads(requests: Iterable[ReadRequest], size: int) -> RequestCounts:
     """Return the counts of reads; a range of no bytes needs no request."""
-    return RequestCounts(
-        gets=sum(it.start is None or it.start != it.end for it in requests), bytes_read=size
-    )
+    return RequestCounts(gets=sum(it.start is None or it.start != it.end for it in requests), bytes_read=size)

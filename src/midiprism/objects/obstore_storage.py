@@ -68,21 +68,30 @@ def import_obstore() -> Any:
 class ObstoreStorage:
     """Objects below a URL; see ``ObjectStorage``.
 
+    Args:
+        url: of the storage.
+        retries: rules by which failed requests are tried again; None for the default.
+        make_folder: whether the folder of a ``file`` URL is made if there is none.
+
     Raises:
         MissingPackageError: obstore is not installed.
+        ObjectMissingError: there is no such folder.
         ObjectStorageError: the configuration that the environment has for this cloud is not valid.
     """
 
-    def __init__(self, url: StorageUrl, retries: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, url: StorageUrl, retries: RetryPolicy | None = None, *, make_folder: bool = False
+    ) -> None:
         self._obstore = import_obstore()
         self._url = url
         self._errors = (self._obstore.exceptions.BaseError, OSError, ValueError)
         self._retries = retries or RetryPolicy()
+        self._make_folder = make_folder
         self._pool: ThreadPoolExecutor | None = None
         try:
             self._store = self._open()
         except self._errors as error:  # such as an endpoint in the environment that is no URL
-            raise self._translate(error, "cannot be opened") from None
+            raise self._translate(error, "it cannot be opened") from None
 
     @property
     def url(self) -> str:
@@ -169,10 +178,15 @@ class ObstoreStorage:
         if self._url.scheme == "memory":
             return _memories.setdefault(self._url, store.MemoryStore())
         if self._url.scheme == "file":
-            return store.LocalStore(f"/{self._url.path}", mkdir=True)
+            folder = f"/{self._url.path}"
+            if not self._make_folder and not os.path.isdir(folder):
+                raise FileNotFoundError(folder)
+            return store.LocalStore(folder, mkdir=True)
         retries = self._retries
+        provider = _profile_credentials() if self._url.scheme == "s3" else None
         return store.from_url(
             str(self._url),
+            **({} if provider is None else {"credential_provider": provider}),
             client_options={
                 "timeout": timedelta(seconds=retries.timeout),
                 "allow_http": _names_endpoint_without_tls(),
@@ -214,6 +228,27 @@ class ObstoreStorage:
             )
         is_transient = kind not in _USAGE_ERRORS and not isinstance(error, ValueError)
         return ObjectStorageError(f"{self.url}: {failure}: {reason}.", is_transient=is_transient)
+
+
+def _profile_credentials() -> Any:
+    """Return the credentials of the AWS profile that the AWS tools would use; None without a profile.
+
+    obstore itself takes those from the environment, from containers and from machines.
+
+    Raises:
+        MissingPackageError: boto3, which reads profiles, is not installed.
+    """
+    if "AWS_ACCESS_KEY_ID" in os.environ:
+        return None
+    default = os.path.join("~", ".aws", "credentials")
+    path = os.path.expanduser(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or default)
+    if not os.environ.get("AWS_PROFILE") and not os.path.isfile(path):
+        return None
+    try:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ImportError as error:
+        raise MissingPackageError("boto3", "A profile of AWS credentials") from error
+    return Boto3CredentialProvider()
 
 
 def _names_endpoint_without_tls() -> bool:

@@ -1,7 +1,7 @@
 """URLs of object storage, which never hold credentials."""
 
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from midiprism.errors import UsageError
 
@@ -14,7 +14,7 @@ class StorageUrl(NamedTuple):
 
     Attributes:
         scheme: one of ``SCHEMES``.
-        authority: bucket, account or name of a memory; empty for ``file``.
+        authority: bucket, container or name of a memory; empty for ``file``.
         path: below it, without slashes at its ends.
     """
 
@@ -24,7 +24,7 @@ class StorageUrl(NamedTuple):
 
     def __str__(self) -> str:
         place = "/".join(part for part in (self.authority, self.path) if part)
-        return f"{self.scheme}:///{self.path}" if self.scheme == "file" else f"{self.scheme}://{place}"
+        return f"file:///{quote(self.path)}" if self.scheme == "file" else f"{self.scheme}://{place}"
 
     def contains(self, other: "StorageUrl") -> bool:
         """Return whether ``other`` is this place or below it."""
@@ -61,7 +61,8 @@ def parse_storage_url(text: str) -> StorageUrl:
             raise UsageError("The URL of a folder is file:/// and its absolute path.")
     elif not parts.netloc:
         raise UsageError(f"{scheme}:// needs a name after it, such as that of a bucket.")
-    path = "/".join(part for part in parts.path.split("/") if part)
+    encoded_path = unquote(parts.path) if scheme == "file" else parts.path
+    path = "/".join(part for part in encoded_path.split("/") if part)
     if any(part in (".", "..") for part in path.split("/")):
         raise UsageError("The path in a URL of object storage has no parts '.' or '..'.")
     return StorageUrl(scheme, parts.netloc, path)

@@ -29,6 +29,7 @@ from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME, parse_marker
+from midiprism.sources.marker import GENERATIONS_KIND
 from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 if TYPE_CHECKING:
@@ -291,6 +292,11 @@ def read_marker(folder: str) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     if marker is None:
         raise UsageError(f"{path} is not a file that midiprism wrote: choose another folder.")
+    if marker["midiprism"] == GENERATIONS_KIND:
+        raise UsageError(
+            f"{folder} is a result in object storage: name it by its URL, file:// and its absolute path, "
+            "where a command takes URLs, or choose another folder."
+        )
     if "layout" not in marker:
         raise OlderBuildError(folder)
     if marker["layout"] != LAYOUT_VERSION:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from midiprism.generations.usage import Usage
 
 _NAMES = {
-    "plan": "listing and planning",
+    "plan": "planning",
     "a": "reading and splitting",
     "b": "comparing digests",
     "c": "writing tracks",
@@ -52,7 +52,7 @@ def usage_lines(usage: "Usage", prices: "Prices") -> Iterator[str]:
     """Yield what a run has used and cost, line by line."""
     counts = usage.requests
     yield (
-        f"Used: {pluralize(counts.gets, 'GET')}, {counts.puts:,} PUT, {counts.lists:,} LIST, "
+        f"Used: {counts.gets:,} GET, {counts.puts:,} PUT, {counts.lists:,} LIST, "
         f"{counts.heads:,} HEAD; {format_size(counts.bytes_read)} read, {format_size(counts.bytes_written)} "
         f"written; {_core_time(usage)} of processor time."
     )
@@ -66,8 +66,8 @@ def dollar_lines(usage: "Usage", prices: "Prices") -> Iterator[str]:
     requests, cores = prices.request_dollars(usage), prices.core_dollars(usage)
     source = f"{PRICES_SOURCE}, {PRICES_READ}" if prices == Prices() else "the prices of --prices"
     yield (
-        f"Price: ${requests + cores:,.2f}, of which ${requests:,.2f} for requests and ${cores:,.2f} for "
-        f"processors, at {source}."
+        f"Price: {_dollars(requests + cores)}, of which {_dollars(requests)} for requests and "
+        f"{_dollars(cores)} for processors, at {source}."
     )
 
 
@@ -126,7 +126,7 @@ def _make_table(rows: "dict[str, Usage]") -> "Table":
     from midiprism.cli.render.terminal import make_table
 
     table = make_table()
-    table.add_column()
+    table.add_column(no_wrap=True)
     for name in ("GET", "PUT", "LIST", "HEAD", "read", "written", "processor time"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, usage in rows.items():
@@ -139,6 +139,10 @@ def _make_table(rows: "dict[str, Usage]") -> "Table":
             _core_time(usage),
         )
     return table
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
 def _core_time(usage: "Usage") -> str:
