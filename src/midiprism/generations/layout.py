@@ -24,6 +24,7 @@ TABLES = (TRACKS, LINKS, SONGS, PATHS)
 
 PASSES = ("a", "b", "c")
 
+_TABLE_FILE = re.compile(r"[a-z]+/[a-z]+-(\d{6,})-(?:unread-)?(\d{6,})-[\w-]+\.parquet")
 _NUMBER = re.compile(r"(?:plans|manifests)/(\d{6,})\.json")
 
 
@@ -62,6 +63,12 @@ def record_number(key: str) -> int | None:
 def generation_numbers(keys: Iterable[str]) -> list[int]:
     """Return the numbers of the generations to which plans or manifests belong, sorted."""
     return sorted(int(found[1]) for key in keys if (found := _NUMBER.fullmatch(key)))
+
+
+def chunk_of_file(name: str) -> tuple[int, int] | None:
+    """Return the generation and the number of the chunk of a Parquet file; None for another name."""
+    found = _TABLE_FILE.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def new_attempt() -> str:
