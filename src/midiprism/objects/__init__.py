@@ -10,6 +10,7 @@ from midiprism.objects.errors import (
     ObjectMissingError,
     ObjectStorageError,
 )
+from midiprism.objects.obstore_storage import names_endpoint_without_tls
 from midiprism.objects.open import open_storage
 from midiprism.objects.probe import require_conditions
 from midiprism.objects.records import Record, create_record, read_record
@@ -31,6 +32,7 @@ __all__ = [
     "StorageUrl",
     "create_record",
     "is_storage_url",
+    "names_endpoint_without_tls",
     "open_storage",
     "parse_storage_url",
     "read_record",
