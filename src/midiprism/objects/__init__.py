@@ -3,6 +3,7 @@
 ``ObjectStorage`` is the interface, ``open_storage`` chooses the implementation.
 """
 
+from midiprism.objects.counting import REQUESTS, RequestCounts
 from midiprism.objects.errors import (
     ObjectAccessError,
     ObjectChangedError,
@@ -17,6 +18,7 @@ from midiprism.objects.url import StorageUrl, is_storage_url, parse_storage_url
 
 __all__ = [
     "MAX_READS_IN_FLIGHT",
+    "REQUESTS",
     "ObjectAccessError",
     "ObjectChangedError",
     "ObjectInfo",
@@ -25,6 +27,7 @@ __all__ = [
     "ObjectStorageError",
     "ReadRequest",
     "Record",
+    "RequestCounts",
     "StorageUrl",
     "create_record",
     "is_storage_url",
