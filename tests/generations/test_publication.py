@@ -155,7 +155,7 @@ def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: P
     files = midiprism.table_files(lake, "tracks")
     rows = len(expected_digests(lake, "tracks"))
     query = "SELECT count(*) FROM read_parquet(?)"
-    assert duckdb.sql(query, params=[files]).fetchall() == [(rows,)]
+    assert duckdb.execute(query, [files]).fetchall() == [(rows,)]
     assert polars.scan_parquet(files).select(polars.len()).collect().item() == rows
     loaded = datasets.load_dataset(
         "parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache")
