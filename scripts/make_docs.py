@@ -221,7 +221,13 @@ def _description(text: str) -> str:
 
 def _python_api() -> str:
     """Return the functions and methods for whole collections with their docstrings."""
-    names = ("api.py", "api_export.py", "api_similarity.py", "catalog/song_row.py")
+    names = (
+        "api.py",
+        "api_export.py",
+        "api_similarity.py",
+        "generations/table_files.py",
+        "catalog/song_row.py",
+    )
     paths = [SOURCE / name for name in names]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     lines: list[str] = []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from midiprism.objects.errors import ObjectChangedError as ObjectChangedError
     from midiprism.objects.errors import ObjectMissingError as ObjectMissingError
     from midiprism.objects.errors import ObjectStorageError as ObjectStorageError
+    from midiprism.objects.obstore_storage import names_endpoint_without_tls as names_endpoint_without_tls
     from midiprism.objects.open import open_storage as open_storage
     from midiprism.objects.probe import require_conditions as require_conditions
     from midiprism.objects.records import Record as Record
@@ -43,6 +44,7 @@ _MODULES = {
     "StorageUrl": "midiprism.objects.url",
     "create_record": "midiprism.objects.records",
     "is_storage_url": "midiprism.objects.url",
+    "names_endpoint_without_tls": "midiprism.objects.obstore_storage",
     "open_storage": "midiprism.objects.open",
     "parse_storage_url": "midiprism.objects.url",
     "read_record": "midiprism.objects.records",
@@ -64,6 +66,7 @@ __all__ = [
     "StorageUrl",
     "create_record",
     "is_storage_url",
+    "names_endpoint_without_tls",
     "open_storage",
     "parse_storage_url",
     "read_record",
