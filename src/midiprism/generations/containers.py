@@ -83,7 +83,9 @@ def _songs_of(
     # Such as a compressed tar, which has to be read from the beginning to its end.
     contents = _Spill(os.path.join(folder, "songs"))
     try:
-        read = {name: contents.add(_contained(source, name, found, container, limit)) for name, found in waiting}
+        read = {
+            name: contents.add(_contained(source, name, found, container, limit)) for name, found in waiting
+        }
         for name, _ in in_order:
             yield contents.take(*read[name])
     finally:

@@ -7,6 +7,7 @@
     work/000001/...                   what its passes hand to each other; removed once it is committed
     work/000001/a/000000.json         the record of a task of pass A; likewise b and c
     tracks/ links/ songs/ paths/      Parquet files of all generations
+    tracks/_delta_log/ iceberg/       publications, if any: see ``publication``
     index/                            the digests that a generation has added, for later generations
     manifests/000001.json             the commit of a generation: it names the files that count
 
@@ -21,6 +22,9 @@ MARKER = "midiprism.json"
 PLANS, MANIFESTS, WORK = "plans", "manifests", "work"
 TRACKS, LINKS, SONGS, PATHS, INDEX = "tracks", "links", "songs", "paths", "index"
 TABLES = (TRACKS, LINKS, SONGS, PATHS)
+
+DELTA_LOG, ICEBERG = "_delta_log", "iceberg"
+"""Folders of publications: of a log in the folder of a table, and of all Iceberg tables."""
 
 PASSES = ("a", "b", "c")
 

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from midiprism.cli.render.cost_text import dollars_to_json, usage_lines
 from midiprism.cli.render.progress import ProgressDisplay, progress_bar
 from midiprism.cli.render.terminal import escape_unprintable, format_count, make_console, pluralize
 
 if TYPE_CHECKING:
+    from midiprism.generations.prices import Prices
     from midiprism.generations.run import GenerationProgress, GenerationSummary
 
 _PASSES = {"a": "reading and splitting", "b": "comparing digests", "c": "writing tracks"}
@@ -76,16 +78,18 @@ def format_generation_progress(shown: ShownProgress) -> str:
     return f"{text}, {pluralize(shown.songs, 'song')} here" if shown.songs else text
 
 
-def print_generation(summary: "GenerationSummary | None", *, quiet: bool, stderr: bool) -> None:
-    """Print the state of a result after a run; None if there was nothing to do."""
+def print_generation(
+    summary: "GenerationSummary | None", prices: "Prices", *, quiet: bool, stderr: bool
+) -> None:
+    """Print the state of a result after a run, and what the run has used; None if there was nothing to do."""
     if quiet:
         return
     console = make_console(stderr=stderr)
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, prices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def summary_lines(summary: "GenerationSummary | None") -> Iterator[str]:
+def summary_lines(summary: "GenerationSummary | None", prices: "Prices") -> Iterator[str]:
     """Yield the state of a result after a run, line by line."""
     if summary is None:
         yield "Nothing is open: the newest generation is committed, or none is planned yet."
@@ -107,10 +111,17 @@ def summary_lines(summary: "GenerationSummary | None") -> Iterator[str]:
     if summary.songs_gone:
         paths = pluralize(summary.songs_gone, "path")
         yield f"{paths} of the result are gone from the source: --prune removes their songs."
+    yield ""
+    yield from usage_lines(summary.usage, prices)
 
 
-def summary_to_json(summary: "GenerationSummary | None") -> dict[str, Any]:
+def summary_to_json(summary: "GenerationSummary | None", prices: "Prices") -> dict[str, Any]:
     """Return the state of a result after a run as the values of a JSON object."""
     if summary is None:
         return {"generation": None}
-    return {**asdict(summary), "songs_failed": summary.songs_failed}
+    return {
+        **asdict(summary),
+        "songs_failed": summary.songs_failed,
+        "usage": summary.usage.as_json(),
+        **dollars_to_json(summary.usage, prices),
+    }
