@@ -120,8 +120,7 @@ class SongFetcher:
     ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
         """Yield the songs of a container; the container itself if it cannot be read from the store."""
         try:
-            for contained in read_container(self._source, container, self._pack.folder, self._limit):
-                yield contained
+            yield from read_container(self._source, container, self._pack.folder, self._limit)
         except ObjectStorageError as error:
             yield container._replace(path=object_key(container)), self._unreadable(error)
         else:
