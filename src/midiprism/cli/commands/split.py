@@ -19,6 +19,7 @@ from midiprism.cli.commands.split_options import (
     ExtentOptions,
     IdentityOptions,
     OutOption,
+    PricesOption,
     RerunOptions,
     SourceOptions,
     VerboseSplitOption,
@@ -55,6 +56,7 @@ def split(
     metrics: MetricsOptions,
     output: SummaryOptions,
     extent: ExtentOptions,
+    prices: PricesOption = None,
     verbose: VerboseSplitOption = False,
 ) -> int:
     """Split songs into one MIDI file per playing track, stored once, with a catalog.
@@ -72,7 +74,9 @@ def split(
     sources = source_options.sources or []
     if is_in_storage(out, sources):
         groups = (catalog, adopt_options, metrics, work, extent, rerun, identity)
-        return split_in_storage(out, LocalOptions(source_options, *groups), output)
+        return split_in_storage(out, LocalOptions(source_options, *groups), output, prices)
+    if prices is not None:
+        raise UsageError("--prices is for results in object storage: leave it out.")
     out = follow_relocation(out, quiet=output.quiet)
     source_arguments = source_options.arguments()
     adoption = adopt_options.parse(sources, source_arguments, redo=rerun.redo)
