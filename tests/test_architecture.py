@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api_values",),
     ("web",),
     ("advise",),
-    ("export", "relocate", "removal", "integrity", "adopt"),
+    ("export", "relocate", "removal", "integrity", "adopt", "mirror"),
     ("search",),
     ("similarity",),
     ("generations",),

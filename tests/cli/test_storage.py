@@ -2,12 +2,14 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from midiprism.generations.run import split_to_storage
+from midiprism.optional_packages import OPTIONAL_PACKAGES
 from support.generation_results import options, parts
 from support.sample_songs import sample_songs
 
@@ -177,3 +179,83 @@ def test_other_options_of_local_results_are_refused(run_cli: Run, lake: str, arg
     code, _, error = run_cli(command, lake, *rest)
     assert code == 2
     assert f"{rest[0]} is not for results in object storage" in error
+
+
+def test_a_dry_run_states_requests_time_and_dollars_and_writes_nothing(
+    run_cli: Run, songs: str, lake: str, tmp_path: Path
+) -> None:
+    code, output, _ = run_cli("split", songs, "-o", lake, "--dry-run", "--json")
+    facts = json.loads(output.splitlines()[-1])
+    assert (code, facts["songs"], facts["chunks"], facts["prefixes"]) == (0, 4, 1, 4)
+    assert facts["total"]["gets"] > facts["songs"]
+    assert [*facts["passes"]] == ["plan", "a", "b", "c", "commit"]
+    assert [*facts["seconds_by_machines"]] == ["1", "10", "100"]
+    assert facts["prices"]["put"] == 0.005
+    code, output, _ = run_cli(
+        "split", songs, "-o", lake, "--dry-run", "--prices", "get=2,put=0,list=0,head=0"
+    )
+    assert code == 0
+    assert "4 songs in" in output
+    assert "Nothing is written" in output
+    assert "at the prices of --prices" in output
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_run_states_what_it_used(run_cli: Run, songs: str, lake: str) -> None:
+    code, output, error = run_cli(
+        "split", songs, "-o", lake, "--workers", "0", "--json", "--prices", "core=36"
+    )
+    facts = json.loads(output.splitlines()[-1])
+    assert "Used: " in error
+    assert facts["usage"]["gets"] > 4
+    assert facts["dollars"]["cores"] == pytest.approx(facts["usage"]["core_seconds"] / 100, abs=0.001)
+    code, output, _ = run_cli("split", songs, "-o", lake, "--dry-run")
+    assert code == 0
+    assert output.startswith("0 songs in 0 bytes would be split")
+
+
+def test_prices_are_for_object_storage(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    code, _, error = run_cli("split", songs, "-o", lake, "--prices", "gold=1")
+    assert code == 2
+    assert "states no prices: use put=DOLLARS" in error
+    code, _, error = run_cli("split", tmp_path / "my songs", "-o", tmp_path / "out", "--prices", "put=1")
+    assert code == 2
+    assert "--prices is for results in object storage" in error
+
+
+@pytest.mark.parametrize("table_format", ["delta", "iceberg"])
+def test_a_result_is_published(run_cli: Run, songs: str, lake: str, table_format: str) -> None:
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    code, output, error = run_cli("publish", lake, "--as", table_format, "--json")
+    facts = json.loads(output)
+    assert code == 0
+    assert [(it["table"], it["generation"], it["files"]) for it in facts["tables"]] == [
+        ("tracks", 1, 1),
+        ("links", 1, 1),
+        ("songs", 1, 1),
+    ]
+    assert f"{facts['tables'][0]['location']}: generation 1, 1 file, " in error
+
+
+def test_a_place_without_a_generation_cannot_be_published(run_cli: Run, tmp_path: Path, lake: str) -> None:
+    code, _, error = run_cli("publish", lake, "--as", "delta")
+    assert code == 1
+    assert "there is no such object" in error
+    (tmp_path / "none").mkdir()
+    run_cli("split", (tmp_path / "none").as_uri(), "-o", lake)
+    code, _, error = run_cli("publish", lake, "--as", "delta")
+    assert code == 2
+    assert "has no committed generation yet" in error
+
+
+@pytest.mark.parametrize(("package", "table_format"), [("deltalake", "delta"), ("pyiceberg", "iceberg")])
+def test_a_package_that_publishing_needs_is_named(
+    run_cli: Run, songs: str, lake: str, monkeypatch: pytest.MonkeyPatch, package: str, table_format: str
+) -> None:
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    code, _, error = run_cli("publish", lake, "--as", table_format)
+    assert code == 2
+    assert f"-m pip install '{OPTIONAL_PACKAGES[package]}'" in error

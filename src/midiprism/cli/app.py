@@ -24,6 +24,10 @@ _HELP_OPTIONS = ["-h", "--help"]
 
 _COMMANDS = {
     "split": ("split", "Split songs into one MIDI file per playing track, stored once, with a catalog."),
+    "publish": (
+        "publish",
+        "Publish a result in object storage as Delta Lake or Iceberg tables for other programs.",
+    ),
     "work": ("work", "Do open tasks of a run into object storage until it is committed."),
     "status": (
         "status",

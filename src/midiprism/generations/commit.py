@@ -25,7 +25,7 @@ def commit_generation(generation: OpenGeneration) -> bool:
     _require_complete(added, new_digests)
     files = [*kept, *_files_of_pass_a(generation), *added]
     index = [*base.index, *new_digests]
-    manifest = Manifest(plan.number, tuple(files), tuple(index))
+    manifest = Manifest(plan.number, tuple(files), tuple(index), generation.usage)
     return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 SMALL_SONG_BYTES = 256 << 10
 """Most bytes of songs of which many are read at once."""
-_RANGE_BYTES = 16 << 20
+RANGE_BYTES = 16 << 20
 _GROUP_SONGS = 1_024
 _LARGE_FILE = "large"
 
@@ -112,11 +112,11 @@ class SongFetcher:
             message = f"It has {song.size} bytes, far more than the limit of {self._limit}."
             return UnreadableError("song_size", message)
         path = os.path.join(self._pack.folder, _LARGE_FILE)
-        starts = range(0, song.size, _RANGE_BYTES)
+        starts = range(0, song.size, RANGE_BYTES)
         try:
             with open(path, "wb") as file:
                 for start in starts:
-                    end = min(start + _RANGE_BYTES, song.size)
+                    end = min(start + RANGE_BYTES, song.size)
                     file.write(self._source.read(ReadRequest(song.path, start, end, song.etag)))
             return read_file(os.fsencode(path), self._limit)._replace(mtime_ns=song.mtime_ns)
         except (ObjectStorageError, UnreadableError) as error:

@@ -7,6 +7,7 @@
     work/000001/...                   what its passes hand to each other; removed once it is committed
     work/000001/a/000000.json         the record of a task of pass A; likewise b and c
     tracks/ links/ songs/ paths/      Parquet files of all generations
+    tracks/_delta_log/ iceberg/       publications, if any: see ``publication``
     index/                            the digests that a generation has added, for later generations
     manifests/000001.json             the commit of a generation: it names the files that count
 
@@ -22,8 +23,12 @@ PLANS, MANIFESTS, WORK = "plans", "manifests", "work"
 TRACKS, LINKS, SONGS, PATHS, INDEX = "tracks", "links", "songs", "paths", "index"
 TABLES = (TRACKS, LINKS, SONGS, PATHS)
 
+DELTA_LOG, ICEBERG = "_delta_log", "iceberg"
+"""Folders of publications: of a log in the folder of a table, and of all Iceberg tables."""
+
 PASSES = ("a", "b", "c")
 
+_TABLE_FILE = re.compile(r"[a-z]+/[a-z]+-(\d{6,})-(?:unread-)?(\d{6,})-[\w-]+\.parquet")
 _NUMBER = re.compile(r"(?:plans|manifests)/(\d{6,})\.json")
 
 
@@ -62,6 +67,12 @@ def record_number(key: str) -> int | None:
 def generation_numbers(keys: Iterable[str]) -> list[int]:
     """Return the numbers of the generations to which plans or manifests belong, sorted."""
     return sorted(int(found[1]) for key in keys if (found := _NUMBER.fullmatch(key)))
+
+
+def chunk_of_file(name: str) -> tuple[int, int] | None:
+    """Return the generation and the number of the chunk of a Parquet file; None for another name."""
+    found = _TABLE_FILE.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def new_attempt() -> str:

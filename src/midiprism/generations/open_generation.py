@@ -12,6 +12,7 @@ from midiprism.generations.layout import new_attempt, record_key, record_number,
 from midiprism.generations.result import GenerationResult, Manifest, Plan
 from midiprism.generations.splitting import Machine, SongSplitter
 from midiprism.generations.stored_objects import StoredObject, raise_errors
+from midiprism.generations.usage import METER, USAGE, Usage, usage_of_records
 from midiprism.objects import ObjectMissingError, ObjectStorage, ReadRequest, create_record
 from midiprism.objects.records import parse_record
 
@@ -39,13 +40,18 @@ class Attempt:
         self._clock = clock
         self._began = clock()
 
+    @property
+    def seconds(self) -> float:
+        """Age of the attempt."""
+        return self._clock() - self._began
+
     def require_recent(self) -> None:
         """Check the age before anything is recorded.
 
         Raises:
             GenerationError: it is so old that what it wrote may have been swept.
         """
-        if self._clock() - self._began > MAX_ATTEMPT_SECONDS:
+        if self.seconds > MAX_ATTEMPT_SECONDS:
             raise GenerationError(
                 f"A task took more than {MAX_ATTEMPT_SECONDS / 3600:g} hours, so that what it wrote may have "
                 "been removed: run the same command again."
@@ -120,6 +126,7 @@ class OpenGeneration:
         source: storage of the songs, as the command that runs here names it.
         machine: runs tasks.
         clock: measures the age of attempts.
+        usage: by pass, of the passes whose records were read.
     """
 
     result: GenerationResult
@@ -127,6 +134,7 @@ class OpenGeneration:
     source: ObjectStorage
     machine: Machine = field(default_factory=Machine)
     clock: Callable[[], float] = time.monotonic
+    usage: dict[str, Usage] = field(default_factory=dict)
 
     @property
     def storage(self) -> ObjectStorage:
@@ -183,14 +191,17 @@ class OpenGeneration:
         return f"{work_folder(self.plan.number)}/data/{task}-{attempt.name}-{name}"
 
     def record(self, pass_name: str, number: int, attempt: Attempt, content: Mapping[str, Any]) -> None:
-        """Record that a task is done, unless another attempt was faster.
+        """Record that a task is done, and what that took, unless another attempt was faster.
 
         Raises:
             GenerationError: the attempt is too old.
             ObjectStorageError: the record cannot be written.
         """
         attempt.require_recent()
-        create_record(self.storage, record_key(self.plan.number, pass_name, number), content)
+        used = METER.take(1, attempt.seconds)
+        key = record_key(self.plan.number, pass_name, number)
+        if not create_record(self.storage, key, {**content, USAGE: used.as_json()}).is_ours:
+            METER.give_back(used)
 
     def records(self, pass_name: str) -> list[dict[str, Any]]:
         """Return the records of all tasks of a pass, in their order.
@@ -202,7 +213,9 @@ class OpenGeneration:
             record_key(self.plan.number, pass_name, number) for number in range(self.task_count(pass_name))
         ]
         answers = raise_errors(self.storage.read_many(ReadRequest(key) for key in keys))
-        return [parse_record(self.storage, key, data) for key, data in zip(keys, answers, strict=True)]
+        found = [parse_record(self.storage, key, data) for key, data in zip(keys, answers, strict=True)]
+        self.usage[pass_name] = usage_of_records(found)
+        return found
 
     @cached_property
     def chunk_digests(self) -> Sequence[ChunkDigests]:

@@ -41,7 +41,7 @@ from midiprism.records.batches import LINK_COUNT
 from midiprism.results.songs_table import ticks_per_quarter
 from midiprism.stores.parquet.schema import ColumnValues
 
-_RANGE_BYTES = 8 << 20
+RANGE_BYTES = 8 << 20
 _RANGES_IN_FLIGHT = 8
 _BATCHES_AHEAD = 8
 
@@ -183,9 +183,9 @@ class _ChunkTask:
                 parts.append((part, start))
             start = end
         requests = (
-            ReadRequest(part.name, first, min(first + _RANGE_BYTES, part.size))
+            ReadRequest(part.name, first, min(first + RANGE_BYTES, part.size))
             for part, _ in parts
-            for first in range(0, part.size, _RANGE_BYTES)
+            for first in range(0, part.size, RANGE_BYTES)
         )
         answers = raise_errors(self._storage.read_many(requests, _RANGES_IN_FLIGHT))
         with open(path, "r+b", buffering=0) as file:

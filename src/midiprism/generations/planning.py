@@ -90,7 +90,11 @@ def make_plan(
     number, limits = manifest.number + 1, limits or ChunkLimits()
     songs: Iterable[ListedSong] = listing if afresh else new_songs(result, manifest, source, listing)
     chunk_songs = limits.songs_for(listing.count)
-    chunks = tuple(_write_chunks(result, number, songs, chunk_songs, limits.max_bytes))
+    attempt = new_attempt()
+    chunks = tuple(
+        _write_chunk(result, number, attempt, chunk_number, chunk)
+        for chunk_number, chunk in enumerate(divide(songs, chunk_songs, limits.max_bytes))
+    )
     plan = Plan(number, 0 if afresh else manifest.number, source.url, settings, chunks)
     create_record(result.storage, plan_key(number), plan.as_json())
     return result.read_plan(number)
@@ -172,20 +176,18 @@ def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
     return known is None or (listed.size, listed.etag) != (known.size, known.etag)
 
 
-def _write_chunks(
-    result: GenerationResult, generation: int, songs: Iterable[ListedSong], max_songs: int, max_bytes: int
-) -> Iterator[StoredObject]:
-    attempt = new_attempt()
+def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
+    """Yield the songs of each chunk."""
     waiting: list[ListedSong] = []
-    size = number = 0
+    size = 0
     for song in songs:
         if waiting and (len(waiting) >= max_songs or size + song.size > max_bytes):
-            yield _write_chunk(result, generation, attempt, number, waiting)
-            waiting, size, number = [], 0, number + 1
+            yield waiting
+            waiting, size = [], 0
         waiting.append(song)
         size += song.size
     if waiting:
-        yield _write_chunk(result, generation, attempt, number, waiting)
+        yield waiting
 
 
 def _write_chunk(

@@ -22,6 +22,7 @@ from midiprism.generations.layout import (
     plan_key,
 )
 from midiprism.generations.stored_objects import StoredObject
+from midiprism.generations.usage import Usage
 from midiprism.objects import ObjectMissingError, ObjectStorage, create_record, read_record
 from midiprism.pipeline.settings import DEFAULT_TIMEOUT_SECONDS, song_limits
 from midiprism.results.identity import RequestedIdentity
@@ -162,11 +163,13 @@ class Manifest:
         number: of the generation; 0 for a result without one.
         files: all Parquet files, also those of earlier generations.
         index: the digests that each generation has added, by prefix.
+        usage: of the tasks of this generation, by pass.
     """
 
     number: int = 0
     files: tuple[TableFile, ...] = ()
     index: tuple[TableFile, ...] = ()
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
     def rows(self, table: str) -> int:
         """Return the number of rows of a table."""
@@ -190,6 +193,7 @@ class Manifest:
             "outcomes": self.outcomes,
             "files": [file.as_json() for file in self.files],
             "index": [file.as_json() for file in self.index],
+            "usage": {name: usage.as_json() for name, usage in self.usage.items()},
         }
 
 
@@ -246,11 +250,12 @@ class GenerationResult:
         try:
             files = tuple(map(TableFile.from_json, content["files"]))
             index = tuple(map(TableFile.from_json, content["index"]))
-        except (KeyError, TypeError) as error:
+            usage = {str(name): Usage.from_json(value) for name, value in content["usage"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
             raise GenerationError(f"{self.storage.url}: {manifest_key(number)} is no manifest.") from error
         if any(file.table not in TABLES for file in files):
             raise GenerationError(f"{self.storage.url}: {manifest_key(number)} names unknown tables.")
-        return Manifest(number, files, index)
+        return Manifest(number, files, index, usage)
 
     def is_committed(self, number: int) -> bool:
         """Return whether a generation is committed."""

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,9 +33,11 @@ from midiprism.generations.result import (
 )
 from midiprism.generations.splitting import Machine
 from midiprism.generations.sweep import remove_work, sweep
+from midiprism.generations.usage import METER, Usage, total_usage
 from midiprism.objects import (
     ObjectMissingError,
     ObjectStorage,
+    StorageUrl,
     open_storage,
     parse_storage_url,
     require_conditions,
@@ -127,6 +129,8 @@ class GenerationSummary:
         outcomes: number of songs by outcome.
         tracks: in the result.
         links: in the result.
+        usage: requests, bytes and processor time of the generations that this run finished, on all machines,
+            and of this process.
     """
 
     url: str
@@ -136,6 +140,7 @@ class GenerationSummary:
     outcomes: Mapping[str, int]
     tracks: int
     links: int
+    usage: Usage
 
     @property
     def songs_failed(self) -> int:
@@ -159,15 +164,16 @@ def split_to_storage(
     """
     options, parts = options or RunOptions(), parts or RunParts()
     require_settings(options.settings)
+    METER.take()
     source, storage = _open_both(source_url, result_url, parts, make_folder=True)
     now = require_conditions(storage)
-    planned = gone = 0
+    finished: list[Plan] = []
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder)
         prefixes = options.prefixes or prefixes_for(listing.count)
         result = open_or_create_result(storage, options.identity, prefixes)
         if (plan := _open_plan(result)) is not None:
-            planned += _finish(result, plan, source, parts)
+            finished.append(_finish(result, plan, source, parts))
             listing = SortedListing(source, folder)
         manifest = result.newest_manifest()
         changes = source_changes(result, manifest, source, listing)
@@ -179,9 +185,9 @@ def split_to_storage(
             plan = make_plan(
                 result, manifest, source, listing, options.settings, afresh=prunes, limits=options.chunks
             )
-            planned += _finish(result, plan, source, parts)
+            finished.append(_finish(result, plan, source, parts))
     sweep(result, now)
-    return _summary(result, planned, gone)
+    return _summary(result, finished, gone)
 
 
 def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> GenerationSummary | None:
@@ -198,29 +204,36 @@ def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> 
         GenerationError: the generation cannot go on, or was stopped.
     """
     parts = parts or RunParts()
+    METER.take()
     source, storage = _open_both(source_url, result_url, parts, make_folder=False)
     result = open_result(storage)
     plan = _open_plan(result)
     if plan is None:
         return None
     require_conditions(storage)
-    return _summary(result, _finish(result, plan, source, parts), 0)
+    return _summary(result, [_finish(result, plan, source, parts)], 0)
 
 
-def _open_both(
-    source_url: str, result_url: str, parts: RunParts, *, make_folder: bool
-) -> tuple[ObjectStorage, ObjectStorage]:
-    """Return the storage of the source and that of the result.
+def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:
+    """Return the places of the songs and of the result.
 
     Raises:
         UsageError: one contains the other, or a package is missing.
     """
     import_pyarrow()
-    place, songs = parse_storage_url(result_url), parse_storage_url(source_url)
+    songs, place = parse_storage_url(source_url), parse_storage_url(result_url)
     if place.contains(songs) or songs.contains(place):
         raise UsageError(
             f"{place} and {songs} are one within the other: name a place for the result that has no songs."
         )
+    return songs, place
+
+
+def _open_both(
+    source_url: str, result_url: str, parts: RunParts, *, make_folder: bool
+) -> tuple[ObjectStorage, ObjectStorage]:
+    """Return the storage of the source and that of the result."""
+    songs, place = parse_places(source_url, result_url)
     return parts.open_storage(str(songs)), parts.open_storage(str(place), make_folder=make_folder)
 
 
@@ -230,8 +243,8 @@ def _open_plan(result: GenerationResult) -> Plan | None:
     return None if plan is None or result.is_committed(plan.number) else plan
 
 
-def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: RunParts) -> int:
-    """Do what is left of a generation, and return the number of its songs.
+def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: RunParts) -> Plan:
+    """Do what is left of a generation, and return its plan.
 
     Raises:
         UsageError: its songs are somewhere else.
@@ -250,7 +263,7 @@ def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: 
     except ObjectMissingError:  # others may have finished it, and tidied up
         if not result.is_committed(plan.number):
             raise
-    return plan.song_count
+    return plan
 
 
 def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> None:
@@ -291,14 +304,20 @@ def _require_believed(
         raise DoubtedScanError(f"{changes.gone:,} of {changes.known:,} songs of {source.url} are gone")
 
 
-def _summary(result: GenerationResult, planned: int, gone: int) -> GenerationSummary:
+def _summary(result: GenerationResult, finished: Sequence[Plan], gone: int) -> GenerationSummary:
     manifest = result.newest_manifest()
+    manifests = {
+        plan.number: manifest if plan.number == manifest.number else result.read_manifest(plan.number)
+        for plan in finished
+    }
+    used = total_usage(usage for it in manifests.values() for usage in it.usage.values())
     return GenerationSummary(
         result.storage.url,
         manifest.number,
-        planned,
+        sum(plan.song_count for plan in finished),
         gone,
         manifest.outcomes,
         manifest.rows("tracks"),
         manifest.rows("links"),
+        used.plus(METER.take(children=False)),
     )

@@ -6,6 +6,7 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from midiprism.generations.layout import (
+    DELTA_LOG,
     INDEX,
     MANIFESTS,
     PASSES,
@@ -89,7 +90,10 @@ def _old_data(result: GenerationResult, now: datetime) -> Iterator[ObjectInfo]:
     storage = result.storage
     # Data is listed first: what is recorded meanwhile is then among the names that are read.
     data = [
-        info for folder in (*TABLES, INDEX) for info in storage.list(folder) if info.modified < now - GRACE
+        info
+        for folder in (*TABLES, INDEX)
+        for info in storage.list(folder)
+        if info.modified < now - GRACE and DELTA_LOG not in info.key.split("/")
     ]
     manifests = {info.key: info for info in storage.list(MANIFESTS)}
     numbers = generation_numbers(manifests)

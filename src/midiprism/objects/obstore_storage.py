@@ -193,7 +193,7 @@ class ObstoreStorage:
             **({} if provider is None else {"credential_provider": provider}),
             client_options={
                 "timeout": timedelta(seconds=retries.timeout),
-                "allow_http": _names_endpoint_without_tls(),
+                "allow_http": names_endpoint_without_tls(),
             },
             retry_config={
                 "max_retries": retries.max_retries,
@@ -258,7 +258,7 @@ def _profile_credentials() -> Any:
     return Boto3CredentialProvider()
 
 
-def _names_endpoint_without_tls() -> bool:
+def names_endpoint_without_tls() -> bool:
     """Return whether the environment names an endpoint that begins with ``http://``."""
     return any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINT_VARIABLES)
 

@@ -1,12 +1,13 @@
 """Opening object storage by its URL."""
 
+from midiprism.objects.counting import REQUESTS, CountedStorage
 from midiprism.objects.obstore_storage import ObstoreStorage, RetryPolicy
 from midiprism.objects.storage import ObjectStorage
 from midiprism.objects.url import parse_storage_url
 
 
 def open_storage(url: str, retries: RetryPolicy | None = None, *, make_folder: bool = False) -> ObjectStorage:
-    """Return the object storage at a URL. Nothing is read yet.
+    """Return the object storage at a URL. Nothing is read yet. Its requests are counted.
 
     Args:
         url: such as ``s3://bucket/folder``, ``gs://bucket/folder``, ``az://container/folder``,
@@ -19,4 +20,4 @@ def open_storage(url: str, retries: RetryPolicy | None = None, *, make_folder: b
         UsageError: it is no URL of object storage, it holds credentials, or obstore is not installed.
         ObjectStorageError: the configuration that the environment has for this cloud is not valid.
     """
-    return ObstoreStorage(parse_storage_url(url), retries, make_folder=make_folder)
+    return CountedStorage(ObstoreStorage(parse_storage_url(url), retries, make_folder=make_folder), REQUESTS)

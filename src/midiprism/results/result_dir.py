@@ -22,7 +22,6 @@ from midiprism.errors import (
 from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.path_text import native_path
-from midiprism.metrics.devices import network_file_system
 from midiprism.results.data_set_card import CARD_FILE
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity, ResultRequest
@@ -242,6 +241,8 @@ def lock_result(
     request.resolve(read_identity(out), out)
     address = catalog_address(out, request.database)
     require_matching_adoption(out, adopts=request.adopted)
+    from midiprism.metrics.devices import network_file_system  # which loads psutil
+
     kind = network_file_system(out)
     if kind is not None and request.database is None:
         raise NetworkFileSystemError(out, kind)

@@ -20,6 +20,7 @@ from midiprism.cli.commands.split_options import (
     ExtentOptions,
     IdentityOptions,
     OutOption,
+    PricesOption,
     RerunOptions,
     SourceOptions,
     VerboseSplitOption,
@@ -57,6 +58,7 @@ def split(
     output: SummaryOptions,
     extent: ExtentOptions,
     engine: EngineOptions,
+    prices: PricesOption = None,
     verbose: VerboseSplitOption = False,
 ) -> int:
     """Split songs into one MIDI file per playing track, stored once, with a catalog.
@@ -75,8 +77,10 @@ def split(
     sources = source_options.sources or []
     if is_in_storage(out, sources):
         groups = (catalog, adopt_options, metrics, work, extent, rerun, identity)
-        return split_in_storage(out, LocalOptions(source_options, *groups), engine, output)
+        return split_in_storage(out, LocalOptions(source_options, *groups), engine, output, prices)
     engine.require_none()
+    if prices is not None:
+        raise UsageError("--prices is for results in object storage: leave it out.")
     out = follow_relocation(out, quiet=output.quiet)
     source_arguments = source_options.arguments()
     adoption = adopt_options.parse(sources, source_arguments, redo=rerun.redo)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
+    from midiprism.generations.prices import Prices
     from midiprism.sources import Source
 
 MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
@@ -112,6 +113,28 @@ EncodingOption = Annotated[
         metavar="NAME",
         help="Encoding of the texts in songs, such as cp932, gbk or cp1251, without a byte-order mark.  "
         "[default: guessed for each text]",
+    ),
+]
+
+
+def parse_price_list(text: str) -> "Prices":
+    """Return the default prices with those that a text states.
+
+    Raises:
+        UsageError: it states something else.
+    """
+    from midiprism.generations.prices import parse_prices
+
+    return parse_prices(text)
+
+
+PricesOption = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_price_list,
+        metavar="KIND=DOLLARS,...",
+        help="In object storage: prices of 1,000 requests (put, get, list, head) and of a processor for an "
+        "hour (core).  [default: list prices of Amazon]",
     ),
 ]
 
@@ -307,7 +330,14 @@ class ExtentOptions:
         bool,
         typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
     ] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Read and split, and write nothing. In object storage: list the songs, and print what "
+            "splitting them will cost.",
+        ),
+    ] = False
     max_song_size: MaxSongSizeOption = None
     encoding: EncodingOption = None
     no_facts: Annotated[

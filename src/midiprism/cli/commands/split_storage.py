@@ -19,6 +19,7 @@ from midiprism.cli.commands.split_options import (
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.metrics import MetricsOptions
 from midiprism.cli.options import CatalogOptions, SummaryOptions
+from midiprism.cli.render.cost_text import estimate_to_json, print_estimate
 from midiprism.cli.render.generation_text import (
     print_generation,
     show_generation_progress,
@@ -30,7 +31,8 @@ from midiprism.errors import UsageError
 from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
-    from midiprism.generations.run import GenerationSummary, RunParts
+    from midiprism.generations.prices import Prices
+    from midiprism.generations.run import GenerationSummary, RunOptions, RunParts
 
 STOPPING = "Stopping without recording the current chunks; a second signal stops at once."
 _STORE = "parquet"
@@ -56,7 +58,7 @@ class LocalOptions:
             UsageError: one is given.
         """
         allowed = {
-            *("sources", "workers", "timeout", "max_song_size", "encoding", "no_facts"),
+            *("sources", "workers", "timeout", "max_song_size", "encoding", "no_facts", "dry_run"),
             *("retry_failed", "prune", "yes", "by", "context"),
         }
         if self.identity.store == _STORE:
@@ -96,8 +98,14 @@ def is_in_storage(out: str, sources: list[str]) -> bool:
     return False
 
 
-def split_in_storage(out: str, options: LocalOptions, engine: EngineOptions, output: SummaryOptions) -> int:
-    """Split songs in object storage, and return the exit code."""
+def split_in_storage(
+    out: str,
+    options: LocalOptions,
+    engine: EngineOptions,
+    output: SummaryOptions,
+    prices: "Prices | None",
+) -> int:
+    """Split songs in object storage, or print what that will cost, and return the exit code."""
     from midiprism.generations.result import SplitSettings
     from midiprism.generations.run import RunOptions, split_to_storage
     from midiprism.results.identity import RequestedIdentity
@@ -118,18 +126,44 @@ def split_in_storage(out: str, options: LocalOptions, engine: EngineOptions, out
         rerun.prune,
         options.adopt.yes,
     )
+    workers = options.work.parse_workers()
+    if extent.dry_run:
+        _print_cost(source, out, run_options, workers, output, prices)
+        return exit_codes.DONE
     return run_or_stop(
-        options.work.parse_workers(),
+        workers,
         output,
         lambda parts: split_to_storage(source, out, run_options, parts),
+        prices,
         engine,
     )
+
+
+def _print_cost(
+    source: str,
+    out: str,
+    options: "RunOptions",
+    workers: int | None,
+    output: SummaryOptions,
+    prices: "Prices | None",
+) -> None:
+    from midiprism.generations.dry_run import estimate_split
+    from midiprism.generations.prices import Prices
+    from midiprism.pipeline.resource_defaults import cpus
+
+    dry_run, prices = estimate_split(source, out, options), prices or Prices()
+    cores = workers or (1 if workers == 0 else cpus())
+    if not output.quiet:
+        print_estimate(dry_run, prices, cores, stderr=output.as_json)
+    if output.as_json:
+        print_json(estimate_to_json(dry_run, prices, cores))
 
 
 def run_or_stop(
     workers: int | None,
     output: SummaryOptions,
     run: "Callable[[RunParts], GenerationSummary | None]",
+    prices: "Prices | None" = None,
     engine_options: EngineOptions | None = None,
 ) -> int:
     """Make a run that shows progress and can be stopped, print what is there then, and return the exit code.
@@ -138,11 +172,13 @@ def run_or_stop(
         workers: worker processes of each machine; None for one per processor.
         output: how to print.
         run: the run; returns None if there was nothing to do.
+        prices: at which the use of the run is told; None for the default.
         engine_options: options that choose the engine; None for this machine.
     """
     from midiprism.generations import engine
     from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
+    from midiprism.generations.prices import Prices
     from midiprism.generations.run import RunParts
     from midiprism.generations.splitting import Machine
     from midiprism.pipeline.resource_defaults import cpus
@@ -165,7 +201,8 @@ def run_or_stop(
         except GenerationStoppedError as error:
             print_message(str(error))
             return stop.exit_code
-    print_generation(summary, quiet=output.quiet, stderr=output.as_json)
+    prices = prices or Prices()
+    print_generation(summary, prices, quiet=output.quiet, stderr=output.as_json)
     if output.as_json:
-        print_json(summary_to_json(summary))
+        print_json(summary_to_json(summary, prices))
     return exit_codes.FAILED if summary is not None and summary.songs_failed else exit_codes.DONE

@@ -9,7 +9,7 @@ import typer
 from midiprism.cli import exit_codes
 from midiprism.cli.commands.storage_results import require_unused, show_status
 from midiprism.cli.interrupt import Terminated, terminable
-from midiprism.cli.options import CatalogOptions, OutOrUrlArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.status_json import listed_song_json, status_to_json
 from midiprism.cli.render.status_text import failed_song_text, lossy_song_text, status_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
@@ -26,7 +26,7 @@ _MIN_INTERVAL_SECONDS, _MAX_INTERVAL_SECONDS = 0.1, 86_400.0
 
 
 def status(
-    out: OutOrUrlArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     failed: Annotated[
         bool, typer.Option("--failed", help="List every song that failed, one per line, and nothing else.")

@@ -9,7 +9,7 @@ import typer
 
 from midiprism.cli.commands.storage_results import require_unused, verify_storage
 from midiprism.cli.option_values import parse_share
-from midiprism.cli.options import CatalogOptions, OutOrUrlArgument, SummaryOptions, VerboseOption
+from midiprism.cli.options import CatalogOptions, ReadableOutArgument, SummaryOptions, VerboseOption
 from midiprism.cli.render.terminal import print_json
 from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
 from midiprism.cli.result_location import locate
@@ -45,7 +45,7 @@ class ScopeOptions:
 
 
 def verify(
-    out: OutOrUrlArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     output: SummaryOptions,
     scope_options: ScopeOptions,

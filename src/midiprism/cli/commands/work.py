@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from midiprism.cli.commands.split_options import PricesOption
 from midiprism.cli.commands.split_storage import run_or_stop
 from midiprism.cli.option_values import parse_auto_int
 from midiprism.cli.options import SummaryOptions
@@ -26,6 +27,7 @@ def work(
         str,
         typer.Option(metavar="N|auto", help="Number of worker processes. auto: one per processor."),
     ] = "auto",
+    prices: PricesOption = None,
 ) -> int:
     """Do open tasks of a run into object storage until it is committed.
 
@@ -34,4 +36,4 @@ def work(
     from midiprism.generations.run import work_on
 
     count = parse_auto_int("--workers", workers, 0, _MAX_WORKERS)
-    return run_or_stop(count, output, lambda parts: work_on(url, source, parts))
+    return run_or_stop(count, output, lambda parts: work_on(url, source, parts), prices)

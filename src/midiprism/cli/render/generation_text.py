@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from midiprism.cli.render.cost_text import dollars_to_json, usage_lines
 from midiprism.cli.render.progress import ProgressDisplay, progress_bar
 from midiprism.cli.render.status_text import OUTCOME_MEANINGS
 from midiprism.cli.render.terminal import (
@@ -18,6 +19,7 @@ from midiprism.cli.render.terminal import (
 )
 
 if TYPE_CHECKING:
+    from midiprism.generations.prices import Prices
     from midiprism.generations.run import GenerationProgress, GenerationSummary
     from midiprism.generations.status import FailedSong, GenerationStatus
     from midiprism.generations.verify import Verification
@@ -86,16 +88,18 @@ def format_generation_progress(shown: ShownProgress) -> str:
     return f"{text}, {pluralize(shown.songs, 'song')} here" if shown.songs else text
 
 
-def print_generation(summary: "GenerationSummary | None", *, quiet: bool, stderr: bool) -> None:
-    """Print the state of a result after a run; None if there was nothing to do."""
+def print_generation(
+    summary: "GenerationSummary | None", prices: "Prices", *, quiet: bool, stderr: bool
+) -> None:
+    """Print the state of a result after a run, and what the run has used; None if there was nothing to do."""
     if quiet:
         return
     console = make_console(stderr=stderr)
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, prices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def summary_lines(summary: "GenerationSummary | None") -> Iterator[str]:
+def summary_lines(summary: "GenerationSummary | None", prices: "Prices") -> Iterator[str]:
     """Yield the state of a result after a run, line by line."""
     if summary is None:
         yield "Nothing is open: the newest generation is committed, or none is planned yet."
@@ -114,6 +118,8 @@ def summary_lines(summary: "GenerationSummary | None") -> Iterator[str]:
     if summary.songs_gone:
         paths = pluralize(summary.songs_gone, "path")
         yield f"{paths} of the result are gone from the source: --prune removes their songs."
+    yield ""
+    yield from usage_lines(summary.usage, prices)
 
 
 def _count_lines(outcomes: Mapping[str, int], tracks: int, links: int) -> Iterator[str]:
@@ -123,11 +129,16 @@ def _count_lines(outcomes: Mapping[str, int], tracks: int, links: int) -> Iterat
     yield format_count("links", links, "from songs to their tracks")
 
 
-def summary_to_json(summary: "GenerationSummary | None") -> dict[str, Any]:
+def summary_to_json(summary: "GenerationSummary | None", prices: "Prices") -> dict[str, Any]:
     """Return the state of a result after a run as the values of a JSON object."""
     if summary is None:
         return {"generation": None}
-    return {**asdict(summary), "songs_failed": summary.songs_failed}
+    return {
+        **asdict(summary),
+        "songs_failed": summary.songs_failed,
+        "usage": summary.usage.as_json(),
+        **dollars_to_json(summary.usage, prices),
+    }
 
 
 def status_lines(status: "GenerationStatus") -> Iterator[str]:

@@ -187,7 +187,7 @@ class Snapshot:
 
 
 class Helper(NamedTuple):
-    """What another process needs to make segments.
+    """The means to make segments in another process.
 
     Attributes:
         address: of the catalog.
