@@ -27,7 +27,7 @@ class KilledError(BaseException):
 
 
 def _plan(folder: Path, songs: dict[str, bytes]) -> _Planned:
-    """Return a result with a plan of small chunks, and the rows that it is to have. Nobody has worked on it."""
+    """Return a result with a plan on which nobody has worked, and the rows that it is to have."""
     expected = local_rows(songs, folder)
     source, url = f"{folder.as_uri()}/songs", f"{folder.as_uri()}/lake"
 

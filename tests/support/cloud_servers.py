@@ -58,8 +58,8 @@ def seaweedfs_server() -> Iterator[str]:
         "actions": ["Admin", "Read", "Write", "List"],
     }
     files = {"s3.json": json.dumps({"identities": [identity]})}
-    with _server([str(program), "-logtostderr", "server", *options], files):
-        _wait_until(lambda: _create_bucket(address), "SeaweedFS")
+    with _server([str(program), "-logtostderr", "server", *options], files) as log:
+        _wait_until(lambda: _create_bucket(address), log)
         yield address
 
 
@@ -71,9 +71,10 @@ def azurite_server() -> Iterator[str]:
     (port,) = _free_ports(1)
     command = [str(_AZURITE), "--blobHost", LOOPBACK, "--blobPort", str(port), "--inMemoryPersistence"]
     command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    command += ["--blobKeepAliveTimeout", "600"]
     address = f"http://{LOOPBACK}:{port}/{AZURE_ACCOUNT}"
-    with _server(command, {}, {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}):
-        _wait_until(lambda: _create_container(address), "Azurite")
+    with _server(command, {}, {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}) as log:
+        _wait_until(lambda: _create_container(address), log)
         yield address
 
 
@@ -89,7 +90,8 @@ def use_azure(patch: pytest.MonkeyPatch, address: str) -> None:
 @contextlib.contextmanager
 def _server(
     command: Sequence[str], files: Mapping[str, str], variables: Mapping[str, str] | None = None
-) -> Iterator[None]:
+) -> Iterator[Path]:
+    """Run a server in a new folder, and give the path of its log."""
     folder = Path(tempfile.mkdtemp(prefix="midiprism-server-"))
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -104,10 +106,7 @@ def _server(
             start_new_session=True,  # Ctrl-C is meant for the tests only
         )
     try:
-        yield
-    except BaseException:
-        sys.stderr.write((folder / "log").read_text(errors="replace")[-2_000:])
-        raise
+        yield folder / "log"
     finally:
         watchdog.communicate()
         shutil.rmtree(folder, ignore_errors=True)
@@ -148,14 +147,14 @@ def _create_container(address: str) -> None:
             raise
 
 
-def _wait_until(attempt: Callable[[], None], name: str) -> None:
+def _wait_until(attempt: Callable[[], None], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while True:
         try:
             return attempt()
         except (URLError, OSError) as error:
             if time.monotonic() > end:
-                pytest.fail(f"{name} does not start: {error}")
+                pytest.fail(f"The server does not start: {error}\n{log.read_text(errors='replace')[-2_000:]}")
         time.sleep(0.1)
 
 

@@ -52,11 +52,7 @@ def run_scenario(
     victim: str, source: str, url: str, *options: str, nodes: int = 2, timeout: float = TIMEOUT_SECONDS
 ) -> Outcome:
     """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; empty for nobody."""
-    user = [] if os.geteuid() == 0 else ["--map-root-user"]
-    namespaces = ["unshare", *user, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    program = [sys.executable, "-m", "support.ray_scenario", victim, source, url, str(nodes), *options]
-    # The shell collects the processes whose parents have ended.
-    command = [*namespaces, "sh", "-c", '"$@"; exit $?', "sh", *program]
+    command = in_namespaces(["-m", "support.ray_scenario", victim, source, url, str(nodes), *options])
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -67,6 +63,14 @@ def run_scenario(
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Outcome(**json.loads(ended.stdout.splitlines()[-1]))
+
+
+def in_namespaces(arguments: Sequence[str]) -> list[str]:
+    """Return a command that runs Python where only the loopback interface is, and no other process."""
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    namespaces = ["unshare", *user, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    # The shell collects the processes whose parents have ended.
+    return [*namespaces, "sh", "-c", '"$@"; exit $?', "sh", sys.executable, *arguments]
 
 
 def bring_loopback_up() -> None:
@@ -143,7 +147,7 @@ def _until(is_so: Callable[[], bool], seconds: float) -> None:
 
 def _listeners() -> list[str]:
     found = psutil.net_connections("tcp")
-    return sorted({it.laddr[0] for it in found if it.status == psutil.CONN_LISTEN})
+    return sorted({it.laddr.ip for it in found if it.laddr and it.status == psutil.CONN_LISTEN})
 
 
 def main(victim: str, source: str, url: str, nodes: str, *options: str) -> None:

@@ -108,7 +108,11 @@ def is_in_storage(out: str, sources: list[str]) -> bool:
 
 
 def split_in_storage(
-    out: str, options: LocalOptions, engine: EngineOptions, output: SummaryOptions, prices: "Prices | None"
+    out: str,
+    options: LocalOptions,
+    engine: EngineOptions,
+    output: SummaryOptions,
+    prices: "Prices | None",
 ) -> int:
     """Split songs in object storage, or print what that will cost, and return the exit code."""
     from midiprism.generations.result import SplitSettings
@@ -137,7 +141,11 @@ def split_in_storage(
         _print_cost(source, out, run_options, workers, output, prices)
         return exit_codes.DONE
     return run_or_stop(
-        workers, output, lambda parts: split_to_storage(source, out, run_options, parts), engine, prices
+        workers,
+        output,
+        lambda parts: split_to_storage(source, out, run_options, parts),
+        prices,
+        engine,
     )
 
 
@@ -165,8 +173,8 @@ def run_or_stop(
     workers: int | None,
     output: SummaryOptions,
     run: "Callable[[RunParts], GenerationSummary | None]",
-    engine_options: EngineOptions | None = None,
     prices: "Prices | None" = None,
+    engine_options: EngineOptions | None = None,
 ) -> int:
     """Make a run that shows progress and can be stopped, print what is there then, and return the exit code.
 
@@ -174,8 +182,8 @@ def run_or_stop(
         workers: worker processes of each machine; None for one per processor.
         output: how to print.
         run: the run; returns None if there was nothing to do.
-        engine_options: options that choose the engine; None for this machine.
         prices: at which the use of the run is told; None for the default.
+        engine_options: options that choose the engine; None for this machine.
     """
     from midiprism.generations import engine
     from midiprism.generations.engines import ENGINES

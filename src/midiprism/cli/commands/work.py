@@ -36,4 +36,4 @@ def work(
     from midiprism.generations.run import work_on
 
     count = parse_auto_int("--workers", workers, 0, _MAX_WORKERS)
-    return run_or_stop(count, output, lambda parts: work_on(url, source, parts), None, prices)
+    return run_or_stop(count, output, lambda parts: work_on(url, source, parts), prices)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from midiprism.errors import UsageError
@@ -20,17 +20,27 @@ _WAIT_SECONDS = 0.2
 
 
 class RayEngine:
-    """Runs tasks on a cluster; see ``Engine``. Ray is joined or started when there is a first task."""
+    """Runs tasks on a cluster; see ``Engine``. Ray is joined or started when there is a first task.
 
-    def __init__(self, options: EngineOptions) -> None:
+    Args:
+        options: of the engine.
+        ray: the package, which is imported if this is None.
+        clock: returns seconds.
+    """
+
+    def __init__(
+        self, options: EngineOptions, ray: Any = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._options = options
+        self._ray = ray
+        self._clock = clock
         self._cluster: RayCluster | None = None
 
     def map(self, task: PassTask, numbers: Sequence[int]) -> Iterator[int]:
         if not numbers:
             return
         if self._cluster is None:
-            self._cluster = RayCluster(self._options, _settings_of(task))
+            self._cluster = RayCluster(self._options, _settings_of(task), self._ray, self._clock)
         yield from _RayPass(self._cluster, self._options, task, numbers).run()
 
     def close(self) -> None:
@@ -109,7 +119,7 @@ class _RayPass:
             raise
         except ray.exceptions.RayError as error:
             self._cluster.lose(agent, first_reason(error))
-            self._fail(number, TaskFailure(f"its node or its agent was lost: {first_reason(error)}"))
+            self._fail(number, TaskFailure(f"Its node or its agent was lost: {first_reason(error)}"))
             return None
         self._cluster.finish(agent, totals)
         if failure is not None:
@@ -132,7 +142,7 @@ class _RayPass:
         self._failures[number] += 1
         if self._failures[number] >= MAX_TRIES:
             raise GenerationError(
-                f"Task {number} of pass {self._task.pass_name.upper()} failed {MAX_TRIES} times, the last time "
-                f"since {failure.message}\nWhat is recorded stays; the same command continues."
+                f"Task {number} of pass {self._task.pass_name.upper()} failed {MAX_TRIES} times. The last "
+                f"time: {failure.message} What is recorded stays; the same command continues."
             )
         self._waiting.append(number)

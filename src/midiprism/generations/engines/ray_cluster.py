@@ -65,6 +65,7 @@ class RayCluster:
     Args:
         options: of the engine.
         settings: of the agents, but for their workers.
+        ray: the package, which is imported if this is None.
         clock: returns seconds.
 
     Raises:
@@ -75,9 +76,10 @@ class RayCluster:
         self,
         options: EngineOptions,
         settings: AgentSettings,
+        ray: Any = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.ray = import_ray()
+        self.ray = ray or import_ray()
         self._options = options
         self._settings = settings
         self._clock = clock
