@@ -120,6 +120,67 @@ def test_secrets_in_a_url_are_refused_and_not_repeated(run_cli: Run) -> None:
     assert "hush" not in output + error
 
 
+def test_status_and_verify_read_a_result(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    code, output, _ = run_cli("status", lake)
+    assert code == 0
+    assert f"{lake}: generation 1, 4 files with" in output
+    code, output, _ = run_cli("status", lake, "--json")
+    assert json.loads(output)["outcomes"] == {"corrupt": 1, "split": 3}
+    assert json.loads(output)["open"] is None
+    code, output, _ = run_cli("status", lake, "--failed")
+    assert (code, output.split("\t")[::3]) == (0, ["corrupt", "bad.mid\n"])
+    code, output, _ = run_cli("status", lake, "--failed", "--json")
+    assert json.loads(output) == {
+        "path": "bad.mid",
+        "outcome": "corrupt",
+        "code": "not_midi",
+        "message": json.loads(output)["message"],
+    }
+    code, output, _ = run_cli("verify", lake)
+    assert code == 0
+    assert "is complete and undamaged: generation 1, 4 files and" in output
+    next((tmp_path / "lake" / "links").iterdir()).unlink()
+    code, output, _ = run_cli("verify", lake, "--json")
+    assert code == 1
+    assert json.loads(output.splitlines()[-1])["damage"][0]["message"] == "It is missing."
+    code, output, _ = run_cli("verify", lake)
+    assert code == 1
+    assert "is damaged" in output
+
+
+def test_status_shows_an_open_generation(run_cli: Run, songs: str, lake: str) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def die(_progress: object) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        split_to_storage(songs, lake, options(), parts(on_progress=die))
+    _, output, _ = run_cli("status", lake)
+    assert "no generation is committed yet" in output
+    assert "Generation 1 is open, with 4 songs:" in output
+    assert "reading and splitting: 0 of 1 task" in output
+    assert f"`midiprism work {lake} --source {songs}` continues it." in output
+    _, output, _ = run_cli("status", lake, "--json")
+    assert json.loads(output)["open"]["passes"]["b"] == {"done": 0, "tasks": 2}
+    code, output, _ = run_cli("verify", lake)
+    assert (code, "no generation that is committed" in output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "--watch"], ["status", "--lost"], ["verify", "--repair"], ["verify", "--sample", "2%"]],
+    ids=str,
+)
+def test_other_options_of_local_results_are_refused(run_cli: Run, lake: str, arguments: list[str]) -> None:
+    command, *rest = arguments
+    code, _, error = run_cli(command, lake, *rest)
+    assert code == 2
+    assert f"{rest[0]} is not for results in object storage" in error
+
+
 def test_a_dry_run_states_requests_time_and_dollars_and_writes_nothing(
     run_cli: Run, songs: str, lake: str, tmp_path: Path
 ) -> None:

@@ -27,11 +27,12 @@ def _songs() -> dict[str, bytes]:
 
 def test_songs_that_kill_or_hang_their_workers_have_an_outcome_of_their_own(tmp_path: Path) -> None:
     bad = {"02x.mid": b"song kill", "04x.mid": b"song hang", "05x.mid": b"song memory"}
+    bad["06x.mid"] = bad["02x.mid"]
     source, url = source_with(_songs() | bad), memory_url()
     machine = Machine(1, make_splitter=lambda *_: CrashingSplitter(str(tmp_path)))
     run_options = options(settings=SplitSettings(timeout=0.5, facts=False), chunks=ONE_CHUNK)
     summary = split_to_storage(source, url, run_options, parts(machine=machine))
-    assert summary.outcomes == {"failed": 3, "split": 8}
+    assert summary.outcomes == {"failed": 4, "split": 8}
     storage = open_storage(url)
     rows = table_rows(storage, open_result(storage).newest_manifest(), "songs")
     failed = {row["path"]: (row["blake3"] is None, row["problems"][:10]) for row in rows if row["problems"]}
@@ -39,6 +40,7 @@ def test_songs_that_kill_or_hang_their_workers_have_an_outcome_of_their_own(tmp_
         "02x.mid": (True, '[["crash",'),
         "04x.mid": (True, '[["timeout'),
         "05x.mid": (False, '[["interna'),
+        "06x.mid": (True, '[["crash",'),
     }
     again = split_to_storage(source, url, run_options, parts(machine=machine))
     assert (again.generation, again.songs_planned) == (1, 0)

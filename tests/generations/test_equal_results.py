@@ -1,5 +1,6 @@
 """A result in object storage equals a local one of the same songs."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_the_result_is_the_same_for_any_workers_chunks_and_prefixes(
     )
     assert stored_rows(url) == local_rows(songs, tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("midiprism-")] == []
+
+
+def test_the_result_is_the_same_for_any_order_of_tasks(tmp_path: Path) -> None:
+    songs = some_songs(12)
+    expected = local_rows(songs, tmp_path)
+    chunks = ChunkLimits(3, chunks=1_000, min_songs=1)
+    for shuffle in (list.reverse, random.Random(5).shuffle):
+        url = memory_url()
+        split_to_storage(source_with(songs), url, options(chunks=chunks), parts(shuffle=shuffle))
+        assert stored_rows(url) == expected
 
 
 def test_other_identities_and_settings_are_those_of_a_local_run(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def at_call(number: int, error: BaseException, times: int = 1) -> Hook:
 
 
 LAST_POINT = 200
-POINTS = every(9, range(LAST_POINT))
+POINTS = every(16, range(LAST_POINT))
 
 
 @pytest.mark.parametrize("number", POINTS)
@@ -111,7 +111,7 @@ def test_a_killed_run_is_finished_by_a_worker(number: int) -> None:
         assert stored_rows(url) == expected()
 
 
-@pytest.mark.parametrize("number", every(7, POINTS, nightly_step=4))
+@pytest.mark.parametrize("number", every(4, POINTS, nightly_step=4))
 def test_a_run_that_is_killed_twice_is_finished_by_the_next(number: int) -> None:
     url = memory_url()
     for at in (number, 30):

@@ -24,7 +24,7 @@ from midiprism.sources.folder import MAX_DIGESTED_RATIO, read_file
 
 T = TypeVar("T")
 
-SMALL_SONG_BYTES = 1 << 20
+SMALL_SONG_BYTES = 256 << 10
 """Most bytes of songs of which many are read at once."""
 RANGE_BYTES = 16 << 20
 _GROUP_SONGS = 1_024

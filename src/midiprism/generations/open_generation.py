@@ -24,6 +24,10 @@ MAX_ATTEMPT_SECONDS = 12 * 3600.0
 """An older attempt commits nothing: what it wrote may have been swept."""
 
 
+_TIMEOUT_FACTOR_OF_PASS_C = 4.0
+"""A song that was split in time in pass A must not fail in pass C."""
+
+
 class Attempt:
     """One attempt at a task: the random part of the names of what it writes, and its age.
 
@@ -141,9 +145,28 @@ class OpenGeneration:
         """Manifest of the generation whose files stay."""
         return self.result.read_manifest(self.plan.base) if self.plan.base else Manifest()
 
-    def splitter(self, timeout_factor: float = 1.0) -> SongSplitter:
-        """Return what splits songs with the settings of the plan."""
-        return SongSplitter(self.machine, self.result.identity, self.plan.settings, timeout_factor)
+    @cached_property
+    def digest_splitter(self) -> SongSplitter:
+        """Splits songs in pass A; closed at its end."""
+        return SongSplitter(self.machine, self.result.identity, self.plan.settings, facts=False)
+
+    @cached_property
+    def writing_splitter(self) -> SongSplitter:
+        """Splits songs in pass C; closed at its end."""
+        settings = self.plan.settings
+        return SongSplitter(
+            self.machine,
+            self.result.identity,
+            settings,
+            facts=settings.facts,
+            timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
+        )
+
+    def close_splitters(self) -> None:
+        """End the workers of this machine, until songs are split again."""
+        for name in ("digest_splitter", "writing_splitter"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     def task_count(self, pass_name: str) -> int:
         """Return the number of tasks of a pass."""

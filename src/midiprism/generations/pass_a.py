@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
@@ -15,7 +16,6 @@ from midiprism.generations.song_pack import (
     DATA_FILE,
     INDEX_FILE,
     PackedSong,
-    PackSource,
     PackWriter,
     part_ranges,
     song_ref,
@@ -23,7 +23,6 @@ from midiprism.generations.song_pack import (
 from midiprism.generations.splitting import BATCH_SONGS, position_of
 from midiprism.generations.stored_objects import StoredObject, put_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, encode_table
-from midiprism.generations.track_stores import FirstTracksStore
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.records.fields import ProblemRecord
 
@@ -60,25 +59,37 @@ class _ChunkTask:
         limit = generation.plan.settings.limits.input_bytes
         self._fetcher = SongFetcher(generation.source, pack, limit)
         self._song_digests: set[bytes] = set()
+        self._positions: dict[bytes, list[int]] = {}
         self._track_digests: set[bytes] = set()
+        self._failed: list[tuple[list[int], str, ProblemRecord]] = []
         self._unread: list[UnreadSong] = []
 
     def split(self) -> None:
         """Read and split all songs."""
-        source = PackSource(self._pack.folder)
-        batches = run_ahead(self._batches(), _BATCHES_AHEAD)
-        try:
-            for done in self._generation.splitter().split(source, FirstTracksStore(()), batches, facts=False):
+        with closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches:
+            for done in self._generation.digest_splitter.split(batches):
                 self._add(done)
-        finally:
-            batches.close()
-            source.close()
-        self._unread = sorted([*self._unread, *self._fetcher.unread])
+        failed = [
+            UnreadSong(position, outcome, problem)
+            for positions, outcome, problem in self._failed
+            for position in positions
+        ]
+        self._unread = sorted([*failed, *self._fetcher.unread])
 
     def _batches(self) -> Iterator[Batch]:
         for positions in self._fetcher.fetch(self._songs, BATCH_SONGS):
-            songs = [(position, self._songs[position]) for position in positions]
-            yield tuple(song_ref(position, it.path, it.size, it.mtime_ns) for position, it in songs)
+            songs = [(position, self._songs[position]) for position in positions if self._is_first(position)]
+            if songs:
+                folder = self._pack.folder
+                yield tuple(
+                    song_ref(folder, position, it.path, it.size, it.mtime_ns) for position, it in songs
+                )
+
+    def _is_first(self, position: int) -> bool:
+        """Return whether no earlier song of the chunk has the same bytes."""
+        positions = self._positions.setdefault(self._pack.songs[position].digest, [])
+        positions.append(position)
+        return len(positions) == 1
 
     def _add(self, done: FinishedBatch) -> None:
         self._track_digests.update(done.record.tracks["digest"])
@@ -88,8 +99,9 @@ class _ChunkTask:
         ):
             if digest is not None:
                 self._song_digests.add(digest)
-            else:  # its worker died
-                self._unread.append(UnreadSong(position_of(ref), outcome, problems[0]))
+            else:  # its worker died; and so would those of its copies
+                copies = self._positions[self._pack.songs[position_of(ref)].digest]
+                self._failed.append((copies, outcome, problems[0]))
 
     def write(self, task: str, attempt: Attempt) -> ChunkDigests:
         """Write what the task has found, and return its record."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from blake3 import blake3
@@ -26,14 +27,14 @@ from midiprism.generations.song_pack import (
     DATA_FILE,
     INDEX_FILE,
     PackedSong,
-    PackSource,
     decode_index,
+    key_of,
     song_ref,
+    write_first_tracks,
 )
 from midiprism.generations.splitting import BATCH_SONGS
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors, read_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, encode_table
-from midiprism.generations.track_stores import FirstTracksStore
 from midiprism.objects import ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.records.batches import LINK_COUNT
@@ -43,9 +44,6 @@ from midiprism.stores.parquet.schema import ColumnValues
 RANGE_BYTES = 8 << 20
 _RANGES_IN_FLIGHT = 8
 _BATCHES_AHEAD = 8
-
-_TIMEOUT_FACTOR = 4.0
-"""A song that was split in time in pass A must not fail in pass C."""
 
 
 def write_chunk(generation: OpenGeneration, number: int) -> None:
@@ -145,16 +143,10 @@ class _ChunkTask:
         return positions
 
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
-        generation = self._generation
-        source, store = PackSource(folder), FirstTracksStore(self._first_tracks)
-        batches = run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)
-        splitter = generation.splitter(_TIMEOUT_FACTOR)
-        try:
-            for done in splitter.split(source, store, batches, facts=generation.plan.settings.facts):
+        write_first_tracks(folder, self._first_tracks)
+        with closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches:
+            for done in self._generation.writing_splitter.split(batches):
                 self._add(done, uploads)
-        finally:
-            batches.close()
-            source.close()
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:
         """Restore the pack, and yield the songs that are wanted as soon as their bytes are there."""
@@ -165,7 +157,7 @@ class _ChunkTask:
             packed, listed = self._packed[position], self._songs[position]
             while packed.has_data and restored < packed.end:
                 restored = next(ready)
-            batch.append(song_ref(position, listed.path, listed.size, listed.mtime_ns))
+            batch.append(song_ref(folder, position, listed.path, listed.size, listed.mtime_ns))
             if len(batch) == BATCH_SONGS:
                 yield tuple(batch)
                 batch = []
@@ -215,9 +207,9 @@ class _ChunkTask:
         lost = [ref for ref, outcome in zip(done.batch, songs["outcome"], strict=True) if outcome is None]
         lost += [ref for ref, digest in zip(done.batch, songs["digest"], strict=True) if digest is None]
         if lost:
+            key = key_of(lost[0].path, lost[0].root_length)
             raise GenerationError(
-                f"{lost[0].path.decode()} was split once, and could not be split again: run the same command "
-                "again."
+                f"{key} was split once, and could not be split again: run the same command again."
             )
         uploads.add(record, self._first_tracks)
         self._add_rows(songs)
@@ -225,7 +217,7 @@ class _ChunkTask:
     def _add_rows(self, songs: Any) -> None:
         rows = self._rows
         rows["blake3"] += [digest.hex() for digest in songs["digest"]]
-        rows["path"] += [path.decode() for path in songs["path"]]
+        rows["path"] += map(key_of, songs["path"], songs["root_length"])
         rows["ticks_per_quarter"] += map(ticks_per_quarter, songs["division"])
         rows["track_count"] += songs[LINK_COUNT]
         rows["problems"] += map(problems_as_json, songs["problems"])

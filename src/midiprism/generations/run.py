@@ -287,9 +287,12 @@ def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> Non
         parts.on_progress(GenerationProgress(plan.number, plan.song_count, pass_name, done, total))
 
     report()
-    for _ in parts.engine.map(partial(run_task, generation, pass_name), numbers):
-        done += 1
-        report()
+    try:
+        for _ in parts.engine.map(partial(run_task, generation, pass_name), numbers):
+            done += 1
+            report()
+    finally:
+        generation.close_splitters()
 
 
 def run_task(generation: OpenGeneration, pass_name: str, number: int) -> None:

@@ -2,20 +2,22 @@
 
 ``songs.bin`` has the bytes of all songs, one after the other, and ``songs.index`` a row of 64 bytes for each.
 Both are kept in object storage until the generation is committed, so that pass C splits the bytes that pass A
-has split, whatever became of the songs meanwhile.
+has split, whatever became of the songs meanwhile. In pass C, ``first-tracks`` beside them has the digests of
+the tracks that are wanted.
 """
 
 import os
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
 from typing import NamedTuple
 
+from midiprism.generations.digests import DIGEST_BYTES
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 from midiprism.sources.source import MemberLocation, Notice
 
-DATA_FILE, INDEX_FILE = "songs.bin", "songs.index"
+DATA_FILE, INDEX_FILE, FIRST_TRACKS_FILE = "songs.bin", "songs.index", "first-tracks"
 
 _ROW = struct.Struct("<qqqq32s")
 ROW_BYTES = _ROW.size
@@ -107,29 +109,37 @@ def part_ranges(songs: Sequence[PackedSong], max_bytes: int) -> Iterator[tuple[i
         yield start, end
 
 
-def song_ref(position: int, path: str, size: int, mtime_ns: int) -> SongRef:
-    """Return a song of a pack, which has its key as its path."""
-    return SongRef(path.encode(), 0, size, mtime_ns, MemberLocation(0, position))
+def song_ref(folder: str, position: int, path: str, size: int, mtime_ns: int) -> SongRef:
+    """Return a song of the pack in a folder. Its path is the folder's with the song's key."""
+    root = os.path.join(os.fsencode(folder), b"")
+    return SongRef(root + path.encode(), len(root), size, mtime_ns, MemberLocation(len(root), position))
+
+
+def key_of(path: bytes, root_length: int) -> str:
+    """Return the key of a song by the path and the length of its root that ``song_ref`` gave."""
+    return path[root_length:].decode()
 
 
 class PackSource(Source):
-    """Reads the songs of a pack; any thread may. It can be pickled for worker processes.
+    """Reads the songs of packs, of one after the other; any thread may. It can be pickled for workers."""
 
-    Args:
-        folder: of the pack, on this machine.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._folder = b""
         self._files: tuple[BufferedReader, BufferedReader] | None = None
+        self._first_tracks: frozenset[bytes] = frozenset()
 
-    def __reduce__(self) -> tuple[type["PackSource"], tuple[str]]:
-        return type(self), (self._folder,)
+    def __reduce__(self) -> tuple[type["PackSource"], tuple[()]]:
+        return type(self), ()
 
     @property
     def source_paths(self) -> Sequence[bytes]:
-        return (os.fsencode(self._folder),)
+        return ()
+
+    @property
+    def first_tracks(self) -> frozenset[bytes]:
+        """Leading bytes of the digests of the tracks that the chunk is the first to have, as far as known."""
+        return self._first_tracks
 
     def walk(self) -> Iterator[SongRef | Notice]:
         return iter(())  # the plan has its songs
@@ -140,11 +150,16 @@ class PackSource(Source):
     def missing_paths(self) -> list[bytes]:
         return []
 
+    def seek(self, song_ref: SongRef) -> None:
+        """Open the pack of a batch."""
+        with self._lock:
+            self._open(song_ref)
+
     def read(self, song_ref: SongRef, limit: int) -> SongContent:
         del limit  # the pack has no song beyond it
         assert song_ref.member is not None
         with self._lock:
-            data_file, index_file = self._open()
+            data_file, index_file = self._open(song_ref)
             index_file.seek(song_ref.member.position * ROW_BYTES)
             song = PackedSong(*_ROW.unpack(index_file.read(ROW_BYTES)))
             data_file.seek(max(0, song.start))
@@ -158,12 +173,34 @@ class PackSource(Source):
         if self._files is not None:
             for file in self._files:
                 file.close()
-            self._files = None
+        self._folder, self._files, self._first_tracks = b"", None, frozenset()
 
-    def _open(self) -> tuple[BufferedReader, BufferedReader]:
-        if self._files is None:
-            self._files = self._open_file(DATA_FILE), self._open_file(INDEX_FILE)
+    def _open(self, song_ref: SongRef) -> tuple[BufferedReader, BufferedReader]:
+        folder = song_ref.path[: song_ref.root_length]
+        if self._files is None or folder != self._folder:
+            self.close()
+            self._folder, self._files = (
+                folder,
+                (_open_file(folder, DATA_FILE), _open_file(folder, INDEX_FILE)),
+            )
+            self._first_tracks = frozenset(_read_first_tracks(folder))
         return self._files
 
-    def _open_file(self, name: str) -> BufferedReader:
-        return open(os.path.join(self._folder, name), "rb")
+
+def _open_file(folder: bytes, name: str) -> BufferedReader:
+    return open(folder + name.encode(), "rb")
+
+
+def write_first_tracks(folder: str, digests: Iterable[bytes]) -> None:
+    """Write the leading bytes of digests beside a pack, for the workers that split it."""
+    with open(os.path.join(folder, FIRST_TRACKS_FILE), "wb") as file:
+        file.writelines(digests)
+
+
+def _read_first_tracks(folder: bytes) -> Iterator[bytes]:
+    try:
+        with open(folder + FIRST_TRACKS_FILE.encode(), "rb") as file:
+            while digest := file.read(DIGEST_BYTES):
+                yield digest
+    except FileNotFoundError:  # in pass A
+        return

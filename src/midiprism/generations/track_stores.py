@@ -1,11 +1,14 @@
-"""The stores into which workers put tracks during a pass: both keep nothing on a disk."""
+"""The store into which workers put tracks during a pass, which keeps nothing on a disk."""
 
-from collections.abc import Collection, Set
+from collections.abc import Set
 
 from midiprism.generations.digests import DIGEST_BYTES
+from midiprism.generations.song_pack import PackSource
 from midiprism.stores import NullStore, StoreCapabilities, StoredTrack
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_stem
 from midiprism.stores.types import make_stored_track
+
+_MAX_TAKEN_DIGESTS = 65_536
 
 
 class FirstTracksStore(NullStore):
@@ -14,23 +17,28 @@ class FirstTracksStore(NullStore):
     Facts of other tracks are not computed, and their bytes do not cross to the process that writes.
 
     Args:
-        first: leading bytes of the digests of those tracks.
+        source: of the songs, whose pack says which tracks those are: none in pass A.
     """
 
-    def __init__(self, first: Collection[bytes]) -> None:
-        self._first = frozenset(first)
+    def __init__(self, source: PackSource) -> None:
+        self._source = source
+        self._first: frozenset[bytes] = frozenset()
         self._pending: dict[bytes, bytes] = {}
         self._taken: set[bytes] = set()
 
-    def __reduce__(self) -> tuple[type["FirstTracksStore"], tuple[Collection[bytes]]]:
-        return type(self), (self._first,)
+    def __reduce__(self) -> tuple[type["FirstTracksStore"], tuple[PackSource]]:
+        return type(self), (self._source,)
 
     @property
     def capabilities(self) -> StoreCapabilities:
         return StoreCapabilities(writes_in_commit=True)
 
     def put(self, data: bytes, digest: bytes, name: str | None, instrument: str, family: str) -> StoredTrack:  # noqa: ARG002
-        is_wanted = digest[:DIGEST_BYTES] in self._first and digest not in self._taken
+        first = self._source.first_tracks
+        if first is not self._first:  # another chunk, or another attempt at one
+            self._first = first
+            self._taken.clear()
+        is_wanted = digest[:DIGEST_BYTES] in first and digest not in self._taken
         if is_wanted:
             self._pending[digest] = data
         return make_stored_track(("", track_stem(name, instrument), SHORT_DIGEST_DIGITS, False, is_wanted))
@@ -39,6 +47,8 @@ class FirstTracksStore(NullStore):
         pending, self._pending = self._pending, {}
         if wanted is not None:
             pending = {digest: data for digest, data in pending.items() if digest in wanted}
+        if len(self._taken) > _MAX_TAKEN_DIGESTS:  # a track may be sent twice
+            self._taken.clear()
         self._taken.update(pending)
         return pending
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count, islice
 from typing import Any, NamedTuple, TypeVar
 
 from midiprism.objects.errors import (
@@ -20,8 +21,11 @@ from midiprism.optional_packages import MissingPackageError
 
 T = TypeVar("T")
 
+Answers = list[bytes | ObjectStorageError]
+
 _LIST_PAGE = 1_000
 _DELETE_PAGE = 1_000
+_GROUPED_READS = 4
 _ACCESS_ERRORS = ("PermissionDeniedError", "UnauthenticatedError")
 _USAGE_ERRORS = ("InvalidPathError", "UnknownConfigurationKeyError", "NotSupportedError")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
@@ -126,14 +130,14 @@ class ObstoreStorage:
     ) -> Iterator[bytes | ObjectStorageError]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MAX_READS_IN_FLIGHT, "midiprism-objects")
-        waiting: deque[Future[bytes | ObjectStorageError]] = deque()
+        waiting: deque[Future[Answers]] = deque()
         try:
-            for request in requests:
+            for group in _groups(requests, in_flight):
                 if len(waiting) >= in_flight:
-                    yield waiting.popleft().result()
-                waiting.append(self._pool.submit(self._read_or_error, request))
+                    yield from waiting.popleft().result()
+                waiting.append(self._pool.submit(self._read_each, group))
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
@@ -208,11 +212,14 @@ class ObstoreStorage:
         except self._errors as error:
             raise self._translate(error, failure) from None
 
-    def _read_or_error(self, request: ReadRequest) -> bytes | ObjectStorageError:
-        try:
-            return self.read(request)
-        except ObjectStorageError as error:
-            return error
+    def _read_each(self, requests: Sequence[ReadRequest]) -> Answers:
+        answers: Answers = []
+        for request in requests:
+            try:
+                answers.append(self.read(request))
+            except ObjectStorageError as error:
+                answers.append(error)
+        return answers
 
     def _translate(self, error: Exception, failure: str) -> ObjectStorageError:
         """Return an error of obstore as ours. Its causes are dropped: they may show a signed address."""
@@ -254,6 +261,19 @@ def _profile_credentials() -> Any:
 def names_endpoint_without_tls() -> bool:
     """Return whether the environment names an endpoint that begins with ``http://``."""
     return any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINT_VARIABLES)
+
+
+def _groups(requests: Iterable[ReadRequest], in_flight: int) -> Iterator[list[ReadRequest]]:
+    """Yield requests one by one, until there are enough to be under way, then several for a thread.
+
+    A thread that reads one after the other takes less of the processor than a task for each.
+    """
+    left = iter(requests)
+    for number in count():
+        group = [*islice(left, 1 if number < in_flight else _GROUPED_READS)]
+        if not group:
+            return
+        yield group
 
 
 def _info_of(meta: Any) -> ObjectInfo:
