@@ -46,7 +46,7 @@ def test_songs_are_split_and_the_result_is_counted(run_cli: Run, songs: str, lak
 
 
 def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "songs" / "more.zip", "w") as archive:
+    with zipfile.ZipFile(tmp_path / "my songs" / "more.zip", "w") as archive:
         archive.writestr("a.mid", sample_songs()[7].data)
     for options_of_run, expected in [((), 3), (("--archives",), 4)]:
         output = run_cli("split", songs, "-o", lake, "--workers", "0", "--json", *options_of_run)[1]
