@@ -10,8 +10,9 @@ from midiprism.generations.digests import encode_digests
 from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
-from midiprism.generations.planning import read_chunk, temporary_folder
+from midiprism.generations.planning import read_chunk
 from midiprism.generations.song_pack import (
     DATA_FILE,
     INDEX_FILE,

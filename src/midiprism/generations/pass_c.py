@@ -19,9 +19,10 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.fetching import run_ahead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.pass_a import problems_as_json
-from midiprism.generations.planning import read_chunk, temporary_folder
+from midiprism.generations.planning import read_chunk
 from midiprism.generations.shard_uploads import ShardUploads
 from midiprism.generations.song_pack import (
     DATA_FILE,
