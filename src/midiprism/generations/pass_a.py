@@ -67,8 +67,12 @@ class _ChunkTask:
 
     def split(self) -> None:
         """Read and split all songs."""
-        with closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.digest_splitter.split(batches):
+        splitter = self._generation.digest_splitter
+        with (
+            closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done)
         failed = [
             UnreadSong(position, outcome, problem)

@@ -145,8 +145,12 @@ class _ChunkTask:
 
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
         write_first_tracks(folder, self._first_tracks)
-        with closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.writing_splitter.split(batches):
+        splitter = self._generation.writing_splitter
+        with (
+            closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done, uploads)
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:
