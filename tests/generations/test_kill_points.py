@@ -7,9 +7,10 @@ import pytest
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.pass_task import TASKS
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
-from midiprism.generations.run import TASKS, RunParts, split_to_storage, work_on
+from midiprism.generations.run import RunParts, split_to_storage, work_on
 from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest, open_storage
 from support.generation_results import (
     memory_url,

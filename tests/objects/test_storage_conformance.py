@@ -20,7 +20,8 @@ from midiprism.objects import (
     read_record,
     require_conditions,
 )
-from support.object_stores import s3_server
+from support.cloud_servers import use_azure
+from support.object_stores import s3_server, use_s3
 
 NAMES = ["a b.mid", "ü/x.mid", "p%41.mid", "h#.mid", "q?.mid", "br[1].mid", "star*.mid", "folder/deep/x.mid"]
 
@@ -31,10 +32,13 @@ def s3_address() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["memory", "file", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStorage:
-    if request.param == "s3":
-        request.getfixturevalue("s3_address")
+@pytest.fixture(params=["memory", "file", "s3", "seaweedfs", "azurite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
+    if request.param == "azurite":
+        use_azure(monkeypatch, request.getfixturevalue("azurite_address"))
+        return open_storage(f"az://lake/{uuid4()}")
+    if request.param in ("s3", "seaweedfs"):
+        use_s3(monkeypatch, request.getfixturevalue(f"{request.param}_address"))
         return open_storage(f"s3://lake/{uuid4()}")
     if request.param == "file":
         return open_storage(f"{tmp_path.as_uri()}/store", make_folder=True)
