@@ -1,6 +1,6 @@
 """Measure the processor time of a song in object storage, with and without Ray, beside a local run.
 
-    PYTHONPATH=tests python benchmarks/scale_out.py [--songs N] [--nodes 2,8] [--work FOLDER]
+    python benchmarks scale_out [--songs N] [--nodes 2,8] [--work FOLDER]
 
 The sides take turns over the same sample songs in a folder, with two workers in all: a local run into Parquet
 files, the same between folders by ``file://``, and that on Ray clusters of so many nodes. A control group
