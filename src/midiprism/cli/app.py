@@ -26,7 +26,7 @@ _COMMANDS = {
     "split": ("split", "Split songs into one MIDI file per playing track, stored once, with a catalog."),
     "publish": (
         "publish",
-        "Publish a result in object storage as Delta Lake or Iceberg tables for other programs.",
+        "Publish the tracks, links and songs of a result in object storage as tables for other programs.",
     ),
     "work": ("work", "Do open tasks of a run into object storage until it is committed."),
     "status": (
