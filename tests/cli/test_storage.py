@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def test_songs_are_split_and_the_result_is_counted(run_cli: Run, songs: str, lak
     assert facts["songs_failed"] == 1
 
 
+def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "my songs" / "more.zip", "w") as archive:
+        archive.writestr("a.mid", sample_songs()[7].data)
+    for options_of_run, expected in [((), 3), (("--archives",), 4)]:
+        output = run_cli("split", songs, "-o", lake, "--workers", "0", "--json", *options_of_run)[1]
+        assert json.loads(output.splitlines()[-1])["outcomes"] == {"corrupt": 1, "split": expected}
+
+
 def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: str) -> None:
     run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
     code, output, _ = run_cli("work", lake, "--source", songs)
@@ -78,7 +87,7 @@ def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str,
         (["--store", "files"], "--store is not for"),
         (["--database", "postgresql://localhost/x"], "--database is not for"),
         (["--redo"], "--redo is not for"),
-        (["--archives"], "--archives is not for"),
+        (["--column", "a"], "--column is not for"),
         (["--id", "name"], "--id is not for"),
         (["--metrics-port", "0"], "--metrics-port is not for"),
         (["--lease", "3"], "--lease is not for"),

@@ -42,7 +42,7 @@ def estimate_split(
     source = parts.open_storage(str(songs_place))
     result = _existing(str(result_place), parts)
     with temporary_folder(parts.machine.folder) as folder:
-        listing = SortedListing(source, folder)
+        listing = SortedListing(source, folder, containers=options.archives)
         manifest, unfinished = Manifest(), None
         songs: Iterable[ListedSong] = listing
         prefixes = options.prefixes or prefixes_for(listing.count)

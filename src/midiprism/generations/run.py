@@ -84,6 +84,7 @@ class RunOptions:
         prune: whether songs that are gone are removed.
         trust_listing: whether that holds however many are gone.
         prefixes: of a new result; None to choose by the number of songs.
+        archives: whether archives and Parquet files below the URL of the source are read too.
         chunks: limits of chunks.
     """
 
@@ -93,6 +94,7 @@ class RunOptions:
     prune: bool = False
     trust_listing: bool = False
     prefixes: int | None = None
+    archives: bool = False
     chunks: ChunkLimits = field(default_factory=ChunkLimits)
 
 
@@ -169,12 +171,12 @@ def split_to_storage(
     now = require_conditions(storage)
     finished: list[Plan] = []
     with temporary_folder(parts.machine.folder) as folder:
-        listing = SortedListing(source, folder)
+        listing = SortedListing(source, folder, containers=options.archives)
         prefixes = options.prefixes or prefixes_for(listing.count)
         result = open_or_create_result(storage, options.identity, prefixes)
         if (plan := _open_plan(result)) is not None:
             finished.append(_finish(result, plan, source, parts))
-            listing = SortedListing(source, folder)
+            listing = SortedListing(source, folder, containers=options.archives)
         manifest = result.newest_manifest()
         changes = source_changes(result, manifest, source, listing)
         prunes = options.prune and changes.gone > 0

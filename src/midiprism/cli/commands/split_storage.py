@@ -58,7 +58,16 @@ class LocalOptions:
             UsageError: one is given.
         """
         allowed = {
-            *("sources", "workers", "timeout", "max_song_size", "encoding", "no_facts", "dry_run"),
+            *(
+                "sources",
+                "archives",
+                "workers",
+                "timeout",
+                "max_song_size",
+                "encoding",
+                "no_facts",
+                "dry_run",
+            ),
             *("retry_failed", "prune", "yes", "by", "context"),
         }
         if self.identity.store == _STORE:
@@ -125,6 +134,7 @@ def split_in_storage(
         rerun.retry_failed,
         rerun.prune,
         options.adopt.yes,
+        archives=options.source.archives,
     )
     workers = options.work.parse_workers()
     if extent.dry_run:

@@ -1,7 +1,7 @@
 """The agent that runs tasks on one node of a Ray cluster, with the executor of that machine."""
 
 from collections.abc import Callable, Sequence
-from importlib import metadata
+from importlib.metadata import version as version_of
 from operator import add
 from typing import NamedTuple
 
@@ -21,13 +21,13 @@ class AgentSettings(NamedTuple):
         result_url: of the result.
         source_url: of the songs; nothing else is read.
         workers: worker processes of the node; 0 for none.
-        version: of midiprism that the command has, and the node must have too.
+        version: of midiprism, which the node must have too.
     """
 
     result_url: str
     source_url: str
     workers: int
-    version: str = metadata.version("midiprism")
+    version: str = version_of("midiprism")
 
 
 class AgentTotals(NamedTuple):
@@ -77,7 +77,7 @@ class NodeAgent:
 
     def check(self) -> TaskFailure | None:
         """Return why this node can run no task; None if it can."""
-        here, there = metadata.version("midiprism"), self._settings.version
+        here, there = version_of("midiprism"), self._settings.version
         if here != there:
             return TaskFailure(f"It has midiprism {here}, and the command has {there}: install the same.")
         return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
