@@ -3,8 +3,9 @@
     PYTHONPATH=tests python scripts/try_cluster.py [--songs N] [CORPUS ...]
 
 It puts sample songs into a bucket, and those of a corpus: folders or zip archives. Then it splits them on the
-cluster, and opens the result in DuckDB and ``datasets``. All of it runs in namespaces of its own, which have
-only the loopback interface, and ends with the command. Needs Linux, and ``unshare`` of util-linux.
+cluster, verifies and lists the result, and opens it in DuckDB and ``datasets``. All of it runs in namespaces
+of its own, which have only the loopback interface, and ends with the command. Needs Linux, and ``unshare`` of
+util-linux.
 """
 
 import argparse
@@ -60,6 +61,9 @@ def main() -> None:
             _midiprism("split", SONGS_URL, "-o", RESULT_URL, "--engine", "ray", "--address", cluster.address)
         finally:
             cluster.shutdown()
+        _step("The result is verified and listed.")
+        _midiprism("verify", RESULT_URL)
+        _midiprism("list", RESULT_URL, "--limit", "5")
         _open_result()
 
 
