@@ -25,7 +25,7 @@ VICTIMS = ("child", "agent", "raylet", "head", "driver")
 MOST_KILLS = {"child": 2, "agent": 3, "raylet": 1, "head": 1, "driver": 1}
 TIMEOUT_SECONDS = 240
 END_SECONDS = 20
-"""Time within which agents end. Those of a raylet that was killed look for it every ten seconds."""
+"""Time within which agents end; those of a raylet that was killed look for it now and then."""
 
 
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
