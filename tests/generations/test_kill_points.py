@@ -173,6 +173,29 @@ def test_tasks_that_are_done_twice_change_nothing() -> None:
     assert strays  # the shards of the second attempts, which nothing names
 
 
+def test_a_task_that_fails_leaves_nothing_to_the_next_one() -> None:
+    url = memory_url()
+    with suppress(KilledError):
+        split_to_storage(source_url(), url, OPTIONS, hooked_parts(_before_create("work/000001/c")))
+    fails = [True]
+
+    def fail_once(when: When, name: str, key: str) -> None:
+        if fails and (when, name) == ("before", "put") and key.startswith("tracks/"):
+            fails.clear()
+            raise ObjectStorageError("503", is_transient=True)
+
+    result = open_result(HookedStorage(open_storage(url), fail_once))
+    plan = result.newest_plan()
+    assert plan is not None
+    generation = OpenGeneration(result, plan, open_storage(source_url()))
+    with pytest.raises(ObjectStorageError, match="503"):
+        TASKS["c"](generation, 0)
+    for number in range(generation.task_count("c")):
+        TASKS["c"](generation, number)
+    work_on(url, source_url(), parts())
+    assert stored_rows(url) == expected()
+
+
 def _before_create(folder: str) -> Hook:
     def hook(when: When, name: str, key: str) -> None:
         if (when, name) == ("before", "create") and key.startswith(folder):

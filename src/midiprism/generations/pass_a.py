@@ -10,8 +10,9 @@ from midiprism.generations.digests import encode_digests
 from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong, object_key
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
-from midiprism.generations.planning import read_chunk, temporary_folder
+from midiprism.generations.planning import read_chunk
 from midiprism.generations.song_pack import (
     DATA_FILE,
     INDEX_FILE,
@@ -66,8 +67,12 @@ class _ChunkTask:
 
     def split(self) -> None:
         """Read and split all songs."""
-        with closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.digest_splitter.split(batches):
+        splitter = self._generation.digest_splitter
+        with (
+            closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done)
         failed = [
             UnreadSong(position, outcome, problem)

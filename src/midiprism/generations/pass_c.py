@@ -19,9 +19,9 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.fetching import run_ahead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.pass_a import problems_as_json, songs_in_pack
-from midiprism.generations.planning import temporary_folder
 from midiprism.generations.shard_uploads import ShardUploads
 from midiprism.generations.song_pack import (
     DATA_FILE,
@@ -146,8 +146,12 @@ class _ChunkTask:
 
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
         write_first_tracks(folder, self._first_tracks)
-        with closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.writing_splitter.split(batches):
+        splitter = self._generation.writing_splitter
+        with (
+            closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done, uploads)
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:

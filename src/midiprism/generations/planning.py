@@ -1,7 +1,6 @@
 """Plans generations: the songs that a result does not have yet, divided into chunks."""
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -219,8 +218,3 @@ def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong
     if len(songs) != chunk.rows or any(None in song for song in songs):
         raise GenerationError(f"{chunk.name} does not have the songs that the plan says.")
     return songs
-
-
-def temporary_folder(folder: str | None) -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder for songs on the local disk, which is removed in the end."""
-    return tempfile.TemporaryDirectory(prefix="midiprism-", dir=folder, ignore_cleanup_errors=True)

@@ -13,6 +13,7 @@ from midiprism.generations.engine import Engine
 from midiprism.generations.engines.local import LocalEngine
 from midiprism.generations.layout import PASSES, PATHS
 from midiprism.generations.listing import SortedListing
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.planning import (
@@ -20,7 +21,6 @@ from midiprism.generations.planning import (
     SourceChanges,
     make_plan,
     source_changes,
-    temporary_folder,
 )
 from midiprism.generations.result import (
     GenerationResult,

@@ -1,7 +1,7 @@
 """Splits the songs of a pack by the executors of one machine."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import sub
 
@@ -106,8 +106,10 @@ class SongSplitter:
             self._executor = None
         self._source.close()
 
-    def split(self, batches: Iterator[Batch]) -> Iterator[FinishedBatch]:
+    def split(self, batches: Iterator[Batch]) -> Generator[FinishedBatch, None, None]:
         """Yield the batches, or parts of them, once their songs are split, in the order of the songs.
+
+        Who does not take all of them closes the generator, which ends the workers.
 
         Raises:
             GenerationStoppedError: the machine was asked to stop.
