@@ -1,6 +1,6 @@
 """Measure the processor time of a song in object storage, with and without Ray, beside a local run.
 
-    PYTHONPATH=tests python benchmarks/scale_out.py [--songs N] [--nodes 2,8] [--work FOLDER]
+    python benchmarks scale_out [--songs N] [--sides parquet,ray-2] [--work FOLDER]
 
 The sides take turns over the same sample songs in a folder, with two workers in all: a local run into Parquet
 files, the same between folders by ``file://``, and that on Ray clusters of so many nodes. A control group
@@ -23,6 +23,7 @@ from common import machine_description, sample_songs_folder
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 WORKERS = 2
+SIDES = "parquet,storage,ray-2"
 HOUR = 3_600.0
 
 
@@ -32,7 +33,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=40_000, help="number of sample songs (default: 40000)")
-    parser.add_argument("--nodes", default="2", help="nodes of each cluster, with commas (default: 2)")
+    parser.add_argument("--sides", default=SIDES, help=f"ray-N has N nodes (default: {SIDES})")
     parser.add_argument("--rounds", type=int, default=1, help="(default: 1)")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="(default: build/bench)")
     parser.add_argument("--side", nargs=3, metavar=("SIDE", "SONGS", "OUT"), help=argparse.SUPPRESS)
@@ -42,7 +43,7 @@ def main() -> None:
         return
     options.work.mkdir(parents=True, exist_ok=True)
     songs = sample_songs_folder(options.work.absolute() / f"scale-out-{options.songs}", options.songs)
-    sides = ["parquet", "storage", *(f"ray-{nodes}" for nodes in options.nodes.split(","))]
+    sides = options.sides.split(",")
     print(machine_description())
     used: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(options.rounds):
@@ -60,8 +61,8 @@ def main() -> None:
             )
     for side in sides:
         median = statistics.median(used[side])
-        ratio = statistics.median(one / base for one, base in zip(used[side], used["parquet"], strict=True))
-        print(f"{side}: {median / options.songs * 1e6:.0f} µs CPU a song, {ratio:.2f} times the local run")
+        ratio = statistics.median(one / base for one, base in zip(used[side], used[sides[0]], strict=True))
+        print(f"{side}: {median / options.songs * 1e6:.0f} µs CPU a song, {ratio:.2f} times {sides[0]}")
 
 
 def run_side(side: str, songs: Path, out: Path) -> None:

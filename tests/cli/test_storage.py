@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.cli.commands.split_options import EngineChoice
+from midiprism.generations.engines import ENGINES
 from midiprism.generations.run import split_to_storage
 from midiprism.optional_packages import OPTIONAL_PACKAGES
 from support.generation_results import options, parts
@@ -281,3 +283,39 @@ def test_a_sweep_says_what_it_removed(run_cli: Run, songs: str, lake: str, tmp_p
     assert not stray.exists()
     assert "holds no midiprism result" in run_cli("sweep", (tmp_path / "my songs").as_uri())[2]
     assert not (tmp_path / "my songs" / "probes").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--address", "auto"], "--address is that of a Ray cluster: give --engine ray too"),
+        (["--engine", "local", "--address", "auto"], "--address is that of a Ray cluster"),
+        (["--engine", "dask"], "'dask' is not one of 'local', 'ray'"),
+    ],
+    ids=str,
+)
+def test_options_of_engines_that_do_not_fit_are_refused(
+    run_cli: Run, songs: str, lake: str, arguments: list[str], reason: str
+) -> None:
+    code, _, error = run_cli("split", songs, "-o", lake, *arguments)
+    assert code == 2
+    assert reason in " ".join(error.split())
+
+
+def test_folders_have_no_engine(run_cli: Run, songs: str, tmp_path: Path) -> None:
+    code, _, error = run_cli("split", tmp_path / "my songs", "-o", tmp_path / "out", "--engine", "ray")
+    assert code == 2
+    assert "--engine and --address are for results in object storage" in error
+
+
+def test_ray_that_is_missing_is_named(
+    run_cli: Run, songs: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, error = run_cli("split", songs, "-o", lake, "--engine", "ray")
+    assert code == 2
+    assert "The engine ray needs the package ray" in error
+
+
+def test_every_engine_can_be_chosen() -> None:
+    assert {it.value for it in EngineChoice} == {*ENGINES}

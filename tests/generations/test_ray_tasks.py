@@ -1,4 +1,4 @@
-"""How the engine ``ray`` hands out tasks, with actors that run in this process and are lost on request."""
+"""Tasks on a cluster: the engine ``ray`` with actors that run in this process and are lost on request."""
 
 from collections.abc import Callable
 from contextlib import closing
