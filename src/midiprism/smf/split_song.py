@@ -152,7 +152,7 @@ def _to_split_song(
 def _to_split_tracks(
     unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
-    out = memoryview(answer.out)
+    out = bytes(answer.out)  # which it is already, unless the kernel runs as plain Python
     tracks = []
     is_dual_mode = unwrapped.is_dual_mode
     chooser = choose_names(unwrapped, answer)
@@ -210,7 +210,7 @@ def _to_split_tracks(
             family = own_family = TEXT_FAMILY
             lowest_pitch = highest_pitch = None
         values = (
-            out[start:stop].tobytes(),
+            out[start:stop],
             track,
             None if channel < 0 else channel,
             None if program < 0 else program,

@@ -122,7 +122,10 @@ def unwrap_song(data: bytes, limits: Limits) -> Unwrapped:
     """
     if type(data) is not bytes:
         data = bytes(memoryview(data))
-    unwrapped = unwrap(data, limits.input_bytes)
+    if data.startswith(MTHD_MAGIC) and len(data) <= limits.input_bytes:  # most songs
+        unwrapped = Unwrapped(data)
+    else:
+        unwrapped = unwrap(data, limits.input_bytes)
     check_header(unwrapped)
     return unwrapped
 
