@@ -15,12 +15,11 @@ from midiprism.smf.kernel.row_types import (
 from midiprism.smf.kernel.scan import TRACK_NAME
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
-from midiprism.smf.part_names import NAME_EVENTS, NameReader
+from midiprism.smf.part_names import NAME_EVENTS, NameReader, choose_names
 from midiprism.smf.repair.signs import BASE_DRUMS
 from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
-    choose_names,
     list_problems,
     make_name_reader,
     read_song,

@@ -3,11 +3,13 @@
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from midiprism.smf import problems
 from midiprism.smf.kernel.row_types import ALL_CHANNELS, TEXT_EVENT
 from midiprism.smf.kernel.scan import INSTRUMENT_NAME, PROGRAM_NAME, TRACK_NAME
+from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.text.decode import (
     MAX_TEXT_BYTES,
     DecodedText,
@@ -17,6 +19,7 @@ from midiprism.smf.text.decode import (
     read_as_latin_1,
 )
 from midiprism.smf.types import Problem
+from midiprism.smf.unwrap import Unwrapped
 
 NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PROGRAM_NAME: "program name"}
 """Meta events that name a part, the preferred first."""
@@ -34,12 +37,6 @@ BytesAt = Callable[[int, int], bytes]
 
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
-
-
-def may_rename(texts: Any) -> bool:
-    """Return whether some of the kernel's rows of texts name a part otherwise than its track name does."""
-    kinds, channels = texts["kind"].tolist(), texts["channel"].tolist()
-    return INSTRUMENT_NAME in kinds or PROGRAM_NAME in kinds or channels.count(ALL_CHANNELS) < len(channels)
 
 
 class NameChooser:
@@ -106,6 +103,33 @@ class NameChooser:
         return None
 
 
+def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
+    """Return what chooses the names of a song's parts; None where each has its track name or none."""
+    if answer.texts is None or not _may_rename(answer.texts):
+        return None
+    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
+    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
+    return NameChooser(unwrapped.bytes_at, answer.texts, [*zip(*columns, strict=True)])
+
+
+def _may_rename(texts: Any) -> bool:
+    """Return whether some of the kernel's rows of texts name a part otherwise than its track name does."""
+    for _, kind, channel, _, _ in _TEXT_EVENT_STRUCT.iter_unpack(texts.tobytes()):
+        if kind in (INSTRUMENT_NAME, PROGRAM_NAME) or channel != ALL_CHANNELS:
+            return True
+    return False
+
+
+@lru_cache(8192)  # the songs of a library have few different names
+def read_certain_name(raw: bytes) -> tuple[str | None, str | None, str | None] | None:
+    """Return what ``NameReader.read_with_own`` does for a name that is also the part's own.
+
+    None where that depends on more than these bytes.
+    """
+    certain = decode_certain(raw, None) if len(raw) <= MAX_TEXT_BYTES else None
+    return None if certain is None else (certain.text, certain.encoding, certain.text)
+
+
 class NameReader:
     """Reads the names of a song, and lists those whose encoding had to be guessed.
 
@@ -116,6 +140,7 @@ class NameReader:
         encoding: of all texts, if it is known.
 
     Attributes:
+        encoding: of all texts, None where it is not known.
         problems: of the names that were read.
     """
 
@@ -126,14 +151,14 @@ class NameReader:
         self._bytes_at = bytes_at
         self._file_offset = file_offset
         self._texts = texts
-        self._encoding = encoding
+        self.encoding = encoding
         self._other_texts: list[bytes] | None = None
         self._guesses = self._own_guesses = 0
 
     def read(self, track: int, start: int, size: int) -> DecodedText:
         """Return the name of a track, whose bytes stand at a position of the song."""
         raw = self._bytes_at(start, size)
-        return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
+        return decode_certain(raw, self.encoding) or self._guess(raw, start, track)
 
     def read_with_own(
         self, track: int, start: int, size: int, own_start: int, own_size: int
@@ -147,13 +172,7 @@ class NameReader:
             own_start: position of the name that its own bytes state.
             own_size: of that name in bytes.
         """
-        raw = self._bytes_at(start, size)
-        certain = decode_certain(raw, self._encoding)
-        if certain is not None and own_start == start and self._encoding is None:
-            # Most names are certain, and the song says no more about them than their own bytes do.
-            text, encoding, _, _ = certain
-            return text, encoding, text
-        name, encoding, _, _ = certain or self._guess(raw, start, track)
+        name, encoding, _, _ = self.read(track, start, size)
         return name, encoding, self._read_own(self._bytes_at(own_start, own_size))
 
     def _read_own(self, raw: bytes) -> str | None:
