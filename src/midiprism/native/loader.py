@@ -1,8 +1,7 @@
 """Load machine code, and call it.
 
 A call passes the address of each array, that of the other arguments and of lengths, 8 bytes each, that of the
-room for results, and that of scratch memory for arrays among them. Those are copied, and never shared; arrays
-of bytes become ``bytes``.
+room for results, and that of scratch memory for arrays among them. Those are copied, and never shared.
 """
 
 import ctypes
@@ -132,10 +131,9 @@ def _result_code(code: NativeCode) -> tuple[str, str, dict[str, Any]]:
         numbers += [owner, at, length]
         owners.append(owner)
         span = f"scratch[{at} : {at} + {length} * {dtype.itemsize}]"
-        made = span if dtype == np.uint8 else f"frombuffer({span}, dtype{index})"
         lines += [
             f"    if {length} > 0 and not {owner}:",
-            f"        result{index} = {made}",
+            f"        result{index} = frombuffer({span}, dtype{index})",
             "    else:",
             f"        result{index} = copy_array({owner}, {at}, {length}, dtype{index})",
         ]
@@ -150,10 +148,9 @@ def _copy_array(owner: int, address: int, length: int, dtype: Any) -> Any:
     """Return an array that has an owner, an empty one, or None for one that is not there."""
     if length < 0:
         return None
-    octets = ctypes.string_at(address, length * dtype.itemsize) if owner else b""
-    if dtype == np.uint8:
-        return octets
-    return np.frombuffer(octets, dtype) if octets else np.empty(0, dtype)
+    if not owner or length == 0:
+        return np.empty(0, dtype)
+    return np.frombuffer(ctypes.string_at(address, length * dtype.itemsize), dtype)
 
 
 def _pointer(value: Any) -> Any:

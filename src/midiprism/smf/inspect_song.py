@@ -122,7 +122,7 @@ def _source_tracks(
     name_reader: NameReader,
 ) -> Iterator[SourceTrack]:
     output_row = {track: row for row, track in enumerate(answer.output_tracks["track"].tolist())}
-    chooser = choose_names(unwrapped, answer)
+    chooser = choose_names(unwrapped.bytes_at, answer.texts, answer.output_tracks)
     for number, source in enumerate(answer.source_tracks):
         channels = tuple(channel for channel in range(16) if source["channels"] >> channel & 1)
         start, size, event = int(source["name_start"]), int(source["name_size"]), TRACK_NAME

@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.row_types import ALL_CHANNELS, TEXT_EVENT
+from midiprism.smf.kernel.row_types import ALL_CHANNELS, OUTPUT_TRACK, TEXT_EVENT
 from midiprism.smf.kernel.scan import INSTRUMENT_NAME, PROGRAM_NAME, TRACK_NAME
-from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.text.decode import (
     MAX_TEXT_BYTES,
     DecodedText,
@@ -19,7 +18,6 @@ from midiprism.smf.text.decode import (
     read_as_latin_1,
 )
 from midiprism.smf.types import Problem
-from midiprism.smf.unwrap import Unwrapped
 
 NAME_EVENTS = {TRACK_NAME: "track name", INSTRUMENT_NAME: "instrument name", PROGRAM_NAME: "program name"}
 """Meta events that name a part, the preferred first."""
@@ -32,6 +30,12 @@ _MAX_SEARCHED_TEXTS = 256
 
 _TEXT_EVENT_STRUCT = struct.Struct(f"={len(TEXT_EVENT)}q")
 """A row of the kernel's texts: unpacks faster than NumPy does, and only as far as rows are needed."""
+
+_PART_FIELDS = ("track", "channel", "note_count", "name_start", "name_size")
+_PART_STRUCT = struct.Struct(
+    "=" + "".join("q" if name in _PART_FIELDS else "8x" for name in OUTPUT_TRACK.names)
+)
+"""The fields of a row of the kernel's output tracks that choose its name."""
 
 BytesAt = Callable[[int, int], bytes]
 
@@ -103,13 +107,19 @@ class NameChooser:
         return None
 
 
-def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
-    """Return what chooses the names of a song's parts; None where each has its track name or none."""
-    if answer.texts is None or not _may_rename(answer.texts):
+def choose_names(bytes_at: BytesAt, texts: Any, output_tracks: Any) -> NameChooser | None:
+    """Return what chooses the names of a song's parts; None where each has its track name or none.
+
+    Args:
+        bytes_at: returns the bytes of the song at a position, of a size.
+        texts: the kernel's rows of texts; None where there are none.
+        output_tracks: the kernel's rows of splits.
+    """
+    if texts is None or not _may_rename(texts):
         return None
-    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
-    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
-    return NameChooser(unwrapped.bytes_at, answer.texts, [*zip(*columns, strict=True)])
+    rows = _PART_STRUCT.iter_unpack(output_tracks.tobytes())
+    parts = [(track, channel, start, size) for track, channel, notes, start, size in rows if notes]
+    return NameChooser(bytes_at, texts, parts)
 
 
 def _may_rename(texts: Any) -> bool:

@@ -153,10 +153,11 @@ def _to_split_song(
 def _to_split_tracks(
     unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
-    out, data = bytes(answer.out), bytes(unwrapped.data)  # which most are already
+    out = memoryview(answer.out)
+    data = bytes(unwrapped.data)  # which most are already
     tracks = []
     is_dual_mode = unwrapped.is_dual_mode
-    chooser = choose_names(unwrapped, answer)
+    chooser = choose_names(unwrapped.bytes_at, answer.texts, answer.output_tracks)
     named: tuple[int, int, int] | None = None
     name = encoding = own_name = None
     stated_numbers: tuple[int, int, int, int] | None = None
@@ -216,7 +217,7 @@ def _to_split_tracks(
             family = own_family = TEXT_FAMILY
             lowest_pitch = highest_pitch = None
         values = (
-            out[start:stop],
+            out[start:stop].tobytes(),
             track,
             None if channel < 0 else channel,
             None if program < 0 else program,
