@@ -13,6 +13,7 @@ SECONDS ?= 1200
 ROUNDS ?=
 WORK ?= build/bench
 SONGS ?= 607000
+BUILD ?= 655000f
 
 # Taken literally, with their dollar signs.
 override SRC := $(value SRC)
@@ -33,7 +34,7 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-similar bench-serve bench-advice format clean
+.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-similar bench-serve bench-advice bench-builds format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -101,36 +102,39 @@ damage-table: $(STAMP)-damage ## Show what midiprism, mido, symusic and partitur
 	$(RUN) fuzz/damage_table.py
 
 bench-kernel: $(STAMP)-peers ## Measure the splitter and other readers, on CORPUS= or sample songs
-	$(RUN) benchmarks/split_throughput.py $${CORPUS:+"$$CORPUS"}
+	$(RUN) benchmarks split_throughput $${CORPUS:+"$$CORPUS"}
 
 bench: $(STAMP)-test ## Measure whole runs in WORK= (or build/bench), on sample songs and on CORPUS=
-	$(RUN) benchmarks/run_throughput.py --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
-	$(RUN) benchmarks/postgres_throughput.py --work "$$WORK"
-	$(RUN) benchmarks/commit_throughput.py --work "$$WORK"
+	$(RUN) benchmarks run_throughput --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
+	$(RUN) benchmarks postgres_throughput --work "$$WORK"
+	$(RUN) benchmarks commit_throughput --work "$$WORK"
 
 bench-names: $(STAMP)-detectors ## Measure the share of names that are read right, beside other detectors
-	$(RUN) benchmarks/text_encodings.py
+	$(RUN) benchmarks text_encodings
 
 bench-growth: $(STAMP)-package ## Measure a growing library of SONGS= (607000), and killed runs, in WORK=
-	$(RUN) benchmarks/growth.py --work "$$WORK" --songs $(SONGS)
-	$(RUN) benchmarks/kill_recovery.py --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks growth --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks kill_recovery --work "$$WORK" --songs $(SONGS)
 
 bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=, and their accuracy on CORPUS=, a zip of POP909
-	$(RUN) benchmarks/similarity_speed.py --work "$$WORK"
-	$(RUN) benchmarks/fingerprint_throughput.py
-	$(if $(CORPUS),$(RUN) benchmarks/similarity_accuracy.py "$$CORPUS")
+	$(RUN) benchmarks similarity_speed --work "$$WORK"
+	$(RUN) benchmarks fingerprint_throughput
+	$(if $(CORPUS),$(RUN) benchmarks similarity_accuracy "$$CORPUS")
 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
-	$(RUN) benchmarks/search_speed.py --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks search_speed --work "$$WORK" --songs $(SONGS)
 
 bench-serve: $(STAMP)-test ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=, and in a browser
-	$(RUN) benchmarks/serve_speed.py --work "$$WORK" --songs $(SONGS)
-	PYTHONPATH=tests $(RUN) benchmarks/serve_browser.py
+	$(RUN) benchmarks serve_speed --work "$$WORK" --songs $(SONGS)
+	$(RUN) benchmarks serve_browser
+
+bench-builds: $(STAMP)-package ## Measure this version beside that of BUILD= (655000f), in WORK=, on sample songs and CORPUS=
+	$(RUN) benchmarks builds --commit "$(BUILD)" --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
 
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=
-	PYTHONPATH=tests $(RUN) benchmarks/bottleneck_accuracy.py
-	PYTHONPATH=tests $(RUN) benchmarks/advice_story.py
-	PYTHONPATH=tests $(RUN) benchmarks/auto_tuning.py --work "$$WORK"
+	$(RUN) benchmarks bottleneck_accuracy
+	$(RUN) benchmarks advice_story
+	$(RUN) benchmarks auto_tuning --work "$$WORK"
 
 clean: ## Remove the environment, caches and sample songs, but no results of `make split`
 	rm -rf .venv build dist $(SAMPLES) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

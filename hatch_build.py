@@ -51,7 +51,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc] # hatchling has
             build_data["force_include"][str(folder)] = SHIPPED_FOLDER
 
     def module_path(self) -> str:
-        """Return PYTHONPATH with the sources first, then what pip put there: the packages of an isolated build."""
+        """Return PYTHONPATH: the sources, then the packages that pip gives an isolated build."""
         return os.pathsep.join(filter(None, [str(Path(self.root, "src")), os.environ.get("PYTHONPATH")]))
 
     def finalize(self, *_arguments: Any) -> None:

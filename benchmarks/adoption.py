@@ -1,6 +1,6 @@
 """Adopt a library that another program began: split the rest, check as its owner would, undo.
 
-    python benchmarks/adoption.py [--songs 20000] [--share 0.372] [--work FOLDER]
+    python benchmarks adoption [--songs 20000] [--share 0.372] [--work FOLDER]
 
 Run it with ``tests`` on PYTHONPATH. It creates a library whose tables have columns and triggers of the owner,
 splits the rest, compares dumps of the owner's tables before and after, runs again, undoes the run, and

@@ -1,6 +1,6 @@
 """Advise on a slow run: apply plans A, B and C of its report, and compare predictions with measurements.
 
-    python benchmarks/advice_story.py [--minutes 5] [--runs 5] [--seconds 20] [--memory FOLDER] [--write]
+    python benchmarks advice_story [--minutes 5] [--runs 5] [--seconds 20] [--memory FOLDER] [--write]
 
 Run it with ``tests`` on PYTHONPATH. The run has naive settings: two workers, batches of 100 songs, one of
 them in flight. Its output is on a disk that takes ``--create`` seconds for each file, one after the other.

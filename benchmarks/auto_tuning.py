@@ -1,6 +1,6 @@
 """Compare ``--workers auto --batch-size auto --in-flight auto`` with the best of a grid of fixed settings.
 
-    python benchmarks/auto_tuning.py [--places memory,disk,slow] [--seconds 75] [--pairs 5] [--work FOLDER]
+    python benchmarks auto_tuning [--places memory,disk,slow] [--seconds 75] [--pairs 5] [--work FOLDER]
 
 Run it with ``tests`` on PYTHONPATH. On each disk, every setting of the grid is run once. Then the best of
 them and ``auto`` take turns, in pairs, each for ``--seconds`` of wall-clock time including the start. The

@@ -1,6 +1,6 @@
 """Count how often the right bottleneck is named where one part of a run is slow on purpose.
 
-    python benchmarks/bottleneck_accuracy.py [--times 10] [--pairs 5] [--seconds 5] [--memory FOLDER]
+    python benchmarks bottleneck_accuracy [--times 10] [--pairs 5] [--seconds 5] [--memory FOLDER]
 
 Run it with ``tests`` on PYTHONPATH. The parts are those of ``tests/support/bottleneck_scenarios.py``: one
 processor for all of the run and for other programs, a disk that creates files slowly, one that reads them

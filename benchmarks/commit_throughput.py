@@ -1,6 +1,6 @@
 """Measure how many links per second a catalog records, by the size of a commit, empty and filled.
 
-    python benchmarks/commit_throughput.py [--links 5000000] [--work FOLDER]
+    python benchmarks commit_throughput [--links 5000000] [--work FOLDER]
 
 The rows are synthetic: songs of five tracks each, about half of which occurred before. Only commits are
 timed. The catalog is filled with commits of 10,000 songs.

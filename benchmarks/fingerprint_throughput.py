@@ -1,6 +1,6 @@
 """Measure what fingerprints cost a whole run: runs in turns, with and without, each into a new folder.
 
-    python benchmarks/fingerprint_throughput.py [--songs 20000 | --source SONGS] [--rounds 5] [--work FOLDER]
+    python benchmarks fingerprint_throughput [--songs 20000 | --source SONGS] [--rounds 5] [--work FOLDER]
 
 A run makes fingerprints if its result has some, so that their folder is made before it. Nothing is deleted
 between the runs.

@@ -1,6 +1,6 @@
 """Count the leaks between the folds of a library, and print how large its groups of songs are.
 
-    python benchmarks/fold_leaks.py SONGS... [--work FOLDER] [--min-notes 32]
+    python benchmarks fold_leaks SONGS... [--work FOLDER] [--min-notes 32]
 
 The songs, folders or archives, are split into Parquet files, unless the folder of that result exists. A leak
 is a song in the test folds 8 and 9 with a track of 32 notes or more whose list of onsets and pitches, in

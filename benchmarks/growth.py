@@ -1,6 +1,6 @@
 """Measure the rate and the memory of a run as its library grows, and the time of a second run over it.
 
-    python benchmarks/growth.py [--songs 607000] [--work FOLDER]
+    python benchmarks growth [--songs 607000] [--work FOLDER]
 
 Sample songs are written once. One run splits all of them. Its catalog records when each batch was committed,
 which gives the rate up to 10,000 songs, up to 100,000, and in each tenth. Memory is the proportional set size

@@ -1,6 +1,6 @@
 """Measure how much work killed runs lose, on a part of the library of ``benchmarks/growth.py``.
 
-    python benchmarks/kill_recovery.py [--songs 607000] [--part 60000] [--work FOLDER]
+    python benchmarks kill_recovery [--songs 607000] [--part 60000] [--work FOLDER]
 
 All processes of a run are killed when a third of the songs are committed. A second run, with other workers
 and batches, is killed at two thirds. A third run completes the work. The songs that it skips are compared

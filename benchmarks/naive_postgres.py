@@ -1,6 +1,6 @@
 """Split a library into PostgreSQL with a simple program: a row at a time, a file at a time.
 
-    python benchmarks/naive_postgres.py [--songs 2000] [--work FOLDER] [--durable]
+    python benchmarks naive_postgres [--songs 2000] [--work FOLDER] [--durable]
 
 24 threads with a connection each share batches of 100 songs. A batch begins when the last song of the one
 before is done. Every track becomes a file, then a row of ``files``. If its content exists already, the file

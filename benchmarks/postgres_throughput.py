@@ -1,6 +1,6 @@
 """Measure whole runs with a catalog in PostgreSQL, with one in a file, and with a row at a time.
 
-    python benchmarks/postgres_throughput.py [--songs 6000] [--work FOLDER] [--fast-server]
+    python benchmarks postgres_throughput [--songs 6000] [--work FOLDER] [--fast-server]
 
 The competitors take turns on the same sample songs, each time with an empty database and a new folder, until
 each has run for the given seconds. The naive one is ``naive_postgres.py``. The server is on this machine and

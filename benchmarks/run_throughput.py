@@ -1,6 +1,6 @@
 """Measure whole runs, the least work that any program must do, and a simple program.
 
-    python benchmarks/run_throughput.py [--corpus FOLDER] [--work FOLDER]
+    python benchmarks run_throughput [--corpus FOLDER] [--work FOLDER]
 
 The competitors take turns. Each runs for the given seconds, always into new folders. Nothing is deleted in
 between, since disks are slow after large deletions. In memory (``/dev/shm``) that makes no difference, and

@@ -1,6 +1,6 @@
 """Measure how fast sample songs are generated, their sizes, and the share of tracks that repeat.
 
-    python benchmarks/sample_songs.py --songs 10000 --seed 0 --duplicates 0.49
+    python benchmarks sample_songs --songs 10000 --seed 0 --duplicates 0.49
 
 Songs are generated in one thread and discarded. They are generated again and split, to count repeated tracks.
 """

@@ -1,6 +1,6 @@
 """Measure searches in a large made-up result: the index, beside the scan, SQLite and DuckDB.
 
-    python benchmarks/search_speed.py [--songs 607000] [--work FOLDER]
+    python benchmarks search_speed [--songs 607000] [--work FOLDER]
 
 The catalog is written straight into SQLite, without songs or tracks. A search is a query with its number of
 tracks, the exact counts of five fields, and the first 50 rows. All times are of a warm cache; give the

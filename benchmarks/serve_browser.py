@@ -1,6 +1,6 @@
 """Measure the pages in a real browser: click to first sound, frames while a roll scrolls, what they weigh.
 
-    PYTHONPATH=tests python benchmarks/serve_browser.py [--soundfont FILE] [--plays 40]
+    python benchmarks serve_browser [--soundfont FILE] [--plays 40]
 
 The library is of sample songs, with a track of 5,000 notes added. A first sound is the first sample above
 0.001 that reaches the audio output, as a listener hears it: the latency of the output that the browser states

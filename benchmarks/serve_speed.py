@@ -1,6 +1,6 @@
 """Measure requests to ``midiprism serve`` over a large made-up result, and thumbnails of real sample tracks.
 
-    python benchmarks/serve_speed.py [--songs 607000] [--work FOLDER]
+    python benchmarks serve_speed [--songs 607000] [--work FOLDER]
 
 The catalog is written straight into SQLite, without songs or tracks; thumbnails, notes and the sound bank are
 measured in a result of sample songs. Each request is one of a browser: over HTTP on the loopback device, with

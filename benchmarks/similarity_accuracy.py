@@ -1,6 +1,6 @@
 """Measure how well the same music is found on POP909, which has several versions of each song.
 
-    python benchmarks/similarity_accuracy.py pop909.zip [--others 100000] [--cuts 1000] [--plot roc.svg]
+    python benchmarks similarity_accuracy pop909.zip [--others 100000] [--cuts 1000] [--plot roc.svg]
 
 Precision and recall count pairs of tracks that are in one group, and pairs of songs. The truth is the folder
 of a song, with the corrections below. Transformed tracks are grouped together with all of POP909 and with

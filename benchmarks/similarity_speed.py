@@ -1,6 +1,6 @@
 """Measure fingerprints, groups and searches by example on made-up tracks, beside rensa and datasketch.
 
-    python benchmarks/similarity_speed.py [--tracks 1000000] [--queried 1500000] [--work FOLDER]
+    python benchmarks similarity_speed [--tracks 1000000] [--queried 1500000] [--work FOLDER]
 
 Tracks are rows of motifs that recur; a third of them are another one with changes. Their catalog and their
 fingerprints are written straight to the disk; then they are grouped as `midiprism duplicates --similar` does.

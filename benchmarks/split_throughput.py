@@ -1,6 +1,6 @@
 """Measure how fast one process splits, compared with symusic and mido on the same bytes.
 
-    python benchmarks/split_throughput.py [FILE, FOLDER or ZIP ...]
+    python benchmarks split_throughput [FILE, FOLDER or ZIP ...]
 
 Files are read into memory first. In every round each side splits all files once, one side after the other;
 mido, which is slower by orders of magnitude, gets every so many-th file, and so does midiprism for that

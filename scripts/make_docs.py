@@ -7,6 +7,7 @@ writes nothing, and fails if a part is not current.
 import argparse
 import ast
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from enum import EnumType
@@ -69,7 +70,15 @@ def generated_parts() -> dict[str, Callable[[], str]]:
         "source files": _source_files,
         "drum pieces": _drum_pieces,
         "fields of queries": _query_fields,
+        "benchmarks": _benchmarks,
     }
+
+
+def _benchmarks() -> str:
+    """Return the benchmarks, by the first sentences of their docstrings."""
+    measured = runpy.run_path(str(ROOT / "benchmarks" / "__main__.py"))["benchmarks"]()
+    lines = [f"| `{name}` | {text} |" for name, text in measured.items()]
+    return "\n".join(["| benchmark | |", "|---|---|", *lines]) + "\n"
 
 
 def stale_pages(*, write: bool) -> list[Path]:
@@ -212,7 +221,13 @@ def _description(text: str) -> str:
 
 def _python_api() -> str:
     """Return the functions and methods for whole collections with their docstrings."""
-    names = ("api.py", "api_export.py", "api_similarity.py", "catalog/song_row.py")
+    names = (
+        "api.py",
+        "api_export.py",
+        "api_similarity.py",
+        "generations/table_files.py",
+        "catalog/song_row.py",
+    )
     paths = [SOURCE / name for name in names]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     lines: list[str] = []

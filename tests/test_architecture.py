@@ -24,9 +24,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api_values",),
     ("web",),
     ("advise",),
-    ("export", "relocate", "removal", "integrity", "adopt"),
+    ("export", "relocate", "removal", "integrity", "adopt", "mirror"),
     ("search",),
     ("similarity",),
+    ("generations",),
     ("pipeline",),
     ("results",),
     ("catalog",),
@@ -37,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sample",),
     ("smf",),
     ("native",),
+    ("objects",),
     ("metrics",),
     ("fs",),
     ("optional_packages",),
@@ -56,10 +58,12 @@ INTERFACES = {
     "Executor": "pipeline",
     "Source": "sources",
     "CommitHook": "catalog",
+    "ObjectStorage": "objects",
+    "Engine": "generations",
 }
 """Interfaces and the packages of their implementations, whose class names end as the interface's does."""
 
-HEAVY_LIBRARIES = ("numba", "sqlalchemy", "pyarrow", "psycopg")
+HEAVY_LIBRARIES = ("numba", "sqlalchemy", "pyarrow", "psycopg", "obstore")
 
 MAX_LINES = 400
 MAX_QUESTION_DOCSTRINGS = 20

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,8 @@ from support.midi_writer import note, song, track
 from support.postgres import PostgresServer
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SHARED_MODULES = ("common", "competitors", "naive_symusic", "synthetic_catalog", "text_names")
-COMMANDS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED_MODULES)
+ENTRY_POINT = runpy.run_path(str(BENCHMARKS / "__main__.py"))
+COMMANDS = [*ENTRY_POINT["benchmarks"]()]
 HELP_SEPARATOR = "--- next benchmark ---\n"
 HELP_SCRIPT = f"""
 import contextlib, runpy, sys
@@ -35,10 +36,9 @@ QUICK_OPTIONS = ("--seconds", "0.01", "--rounds", "1")
 
 
 def run_benchmark(name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    paths = (BENCHMARKS.parent / "src", BENCHMARKS.parent / "tests")
     return subprocess.run(
-        [sys.executable, str(BENCHMARKS / f"{name}.py"), *options],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "COLUMNS": "100"},
+        [sys.executable, str(BENCHMARKS), name, *options],
+        env={**os.environ, "PYTHONPATH": str(BENCHMARKS.parent / "src"), "COLUMNS": "100"},
         capture_output=True,
         text=True,
         check=False,
@@ -49,6 +49,34 @@ def benchmark_output(name: str, *options: str) -> str:
     done = run_benchmark(name, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_entry_point_lists_the_benchmarks() -> None:
+    listed = subprocess.run(
+        [sys.executable, str(BENCHMARKS)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert all(any(line.startswith(f"{name} ") for line in listed) for name in COMMANDS)
+
+
+def test_an_unknown_benchmark_is_refused() -> None:
+    done = run_benchmark("speed_of_light")
+    assert done.returncode == 1
+    assert "There is no benchmark 'speed_of_light': `python benchmarks` lists them." in done.stderr
+
+
+@pytest.mark.nightly
+def test_two_builds_are_compared(tmp_path: Path) -> None:
+    options = ("--commit", "HEAD", "--songs", "30", "--rounds", "1", "--work", str(tmp_path))
+    output = benchmark_output("builds", *options)
+    for row in (
+        "first run, 200",
+        "parquet, 30 sample songs",
+        "files, 30",
+        "status",
+        "a run with nothing",
+        "split in",
+    ):
+        assert f"\n{row}" in output
 
 
 def test_every_benchmark_has_a_help_text() -> None:

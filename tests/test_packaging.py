@@ -60,7 +60,17 @@ def test_the_wheel_has_machine_code_of_every_entry_point() -> None:
 def test_pip_compiles_the_kernels_although_its_environment_has_no_compiler(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    command = [str(python), "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     shipped = [name for name in zipfile.ZipFile(wheel).namelist() if "/native/shipped/" in name]

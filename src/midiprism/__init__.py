@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from midiprism.api import split_library as split_library
     from midiprism.errors import CorruptMidiError as CorruptMidiError
     from midiprism.errors import MidiprismError as MidiprismError
+    from midiprism.generations.table_files import table_files as table_files
     from midiprism.pipeline.progress import RunProgress as RunProgress
     from midiprism.pipeline.summary import Summary as Summary
     from midiprism.smf import Inspection as Inspection
@@ -54,6 +55,7 @@ _MODULES = {
     "open_result": "midiprism.api",
     "split": "midiprism.smf",
     "split_library": "midiprism.api",
+    "table_files": "midiprism.generations.table_files",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "open_result",
     "split",
     "split_library",
+    "table_files",
 ]
 
 

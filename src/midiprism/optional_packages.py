@@ -8,6 +8,10 @@ from midiprism.errors import UsageError
 OPTIONAL_PACKAGES = {
     "pyarrow": "pyarrow>=17",
     "psycopg": "psycopg[binary]>=3.2",
+    "obstore": "obstore>=0.12",
+    "boto3": "boto3>=1.34",
+    "deltalake": "deltalake>=1.6",
+    "pyiceberg": "pyiceberg[sql-sqlite]>=0.10",
     "starlette": "starlette>=1.0",
     "uvicorn": "uvicorn>=0.30",
 }

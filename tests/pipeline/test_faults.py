@@ -175,7 +175,7 @@ def test_a_flush_that_fails_commits_nothing(
 def test_a_network_file_system_is_refused_with_the_reason(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("midiprism.results.result_dir.network_file_system", lambda _path: "nfs4")
+    monkeypatch.setattr("midiprism.metrics.devices.network_file_system", lambda _path: "nfs4")
     with pytest.raises(UsageError, match="network file system"):
         run(songs, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -24,6 +24,11 @@ _HELP_OPTIONS = ["-h", "--help"]
 
 _COMMANDS = {
     "split": ("split", "Split songs into one MIDI file per playing track, stored once, with a catalog."),
+    "publish": (
+        "publish",
+        "Publish the tracks, links and songs of a result in object storage as tables for other programs.",
+    ),
+    "work": ("work", "Do open tasks of a run into object storage until it is committed."),
     "status": (
         "status",
         "Show what a result holds, how far its run is, what failed and why, and what is left.",

@@ -21,6 +21,13 @@ def parse_path(text: str) -> str:
 
 
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_path, help="Folder of the result.")]
+ReadableOutArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="OUT", parser=parse_path, help="Folder of the result, or its URL in object storage."
+    ),
+]
+"""For commands that change nothing in a result."""
 QuietOption = Annotated[
     bool, typer.Option("-q", "--quiet", help="Print no progress and no remarks, only the result and errors.")
 ]

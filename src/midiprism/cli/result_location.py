@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from midiprism.cli.database import resolve_database
 from midiprism.cli.options import CatalogOptions
 from midiprism.cli.render.terminal import escape_unprintable, print_message, shell_quote
+from midiprism.errors import UsageError
+from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.catalog import PostgresAddress
@@ -29,12 +31,23 @@ class ResultLocation:
         return quote_result(self.folder, self.database)
 
 
-def locate(out: str, catalog: CatalogOptions, *, quiet: bool = False) -> ResultLocation:
+def locate(
+    out: str, catalog: CatalogOptions, *, quiet: bool = False, only_reads: bool = False
+) -> ResultLocation:
     """Return where the result is that is, or was, in the folder ``out``.
+
+    Args:
+        out: for a command that only reads, also the URL of a result in object storage, of which the mirror on
+            this machine is brought up to date.
+        only_reads: whether the command changes nothing in the result.
 
     Raises:
         UsageError: it cannot be found, or its database is named wrongly.
     """
+    if only_reads and is_storage_url(out):
+        from midiprism.cli.mirrors import updated_mirror
+
+        return ResultLocation(updated_mirror(out, catalog, quiet=quiet), None)
     folder = follow_relocation(out, quiet=quiet)
     return ResultLocation(folder, resolve_database(catalog, folder))
 
@@ -47,6 +60,8 @@ def follow_relocation(out: str, *, quiet: bool = False) -> str:
     """
     from midiprism.results.result_dir import locate_result
 
+    if is_storage_url(out):
+        raise UsageError("This command works on a result in a folder, not on one in object storage.")
     folder = locate_result(out)
     if folder != out and not quiet:
         print_message(f"{out} was relocated: continuing in {folder}.")

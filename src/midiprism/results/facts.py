@@ -93,7 +93,7 @@ class FactsUpkeep:
                 self._complete_tracks(pool)
             else:
                 self._complete_shards(pool)
-        self._complete_songs()
+        self.complete_songs()
         return self._counts
 
     def _complete_tracks(self, pool: ThreadPoolExecutor) -> None:
@@ -164,7 +164,12 @@ class FactsUpkeep:
         self._on_progress(self._counts)
         return True
 
-    def _complete_songs(self) -> None:
+    def complete_songs(self) -> None:
+        """Compute the facts that songs lack, of those whose tracks have theirs.
+
+        Raises:
+            CatalogError: the catalog cannot be written.
+        """
         last_id = 0
         while not self._stop() and (song_ids := self._index.songs_after(last_id, SONGS_PER_COMMIT)):
             first_id, last_id = song_ids[0], song_ids[-1]

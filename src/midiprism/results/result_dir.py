@@ -22,13 +22,13 @@ from midiprism.errors import (
 from midiprism.fs.atomic_write import fsync_folder, name_if_absent, random_temporary_name
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.fs.path_text import native_path
-from midiprism.metrics.devices import network_file_system
 from midiprism.results.data_set_card import CARD_FILE
 from midiprism.results.file_system import probe_for_result
 from midiprism.results.identity import Identity, ResultRequest
 from midiprism.results.lock import Exclusive, lock_exclusive, lock_shared
 from midiprism.smf.types import By, Context
 from midiprism.sources import MARKER_FILE_NAME, parse_marker
+from midiprism.sources.marker import GENERATIONS_KIND
 from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 if TYPE_CHECKING:
@@ -241,6 +241,8 @@ def lock_result(
     request.resolve(read_identity(out), out)
     address = catalog_address(out, request.database)
     require_matching_adoption(out, adopts=request.adopted)
+    from midiprism.metrics.devices import network_file_system  # which loads psutil
+
     kind = network_file_system(out)
     if kind is not None and request.database is None:
         raise NetworkFileSystemError(out, kind)
@@ -291,6 +293,11 @@ def read_marker(folder: str) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     if marker is None:
         raise UsageError(f"{path} is not a file that midiprism wrote: choose another folder.")
+    if marker["midiprism"] == GENERATIONS_KIND:
+        raise UsageError(
+            f"{folder} is a result in object storage: name it by its URL, file:// and its absolute path, "
+            "where a command takes URLs, or choose another folder."
+        )
     if "layout" not in marker:
         raise OlderBuildError(folder)
     if marker["layout"] != LAYOUT_VERSION:

@@ -3,11 +3,15 @@
 from midiprism.errors import UsageError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.results.identity import Identity
-from midiprism.results.result_dir import read_identity
+from midiprism.results.result_dir import marker_facts, read_identity
 from midiprism.stores import StoreOptions, TrackStore, open_store
 
 _METADATA_KEYS = ("by", "context", "contract")
 """Facts about a result that a store may write into its files."""
+
+
+MIRRORED_URL_KEY = "mirror_of"
+"""Key in the marker of a mirror: the URL of the result whose tracks it has."""
 
 
 def require_identity(out: str) -> Identity:
@@ -36,5 +40,6 @@ def open_result_store(
         UsageError: something that the store needs is not installed.
     """
     metadata = {key: str(value) for key, value in identity.as_dict().items() if key in _METADATA_KEYS}
-    options = StoreOptions(metadata, commits_in_order, replaces_obstacles, file_system)
+    url = str(marker_facts(out).get(MIRRORED_URL_KEY, ""))
+    options = StoreOptions(metadata, commits_in_order, replaces_obstacles, file_system, url)
     return open_store(identity.store, out, options)

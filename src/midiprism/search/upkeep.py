@@ -17,14 +17,15 @@ def update_after_run(out: str, address: Address, in_background: Background = run
     Args:
         out: folder of the result.
         address: of its catalog.
-        in_background: makes the fingerprints while the index is brought up to date, or after that.
+        in_background: makes the fingerprints while the index is brought up to date, or after that; without
+            fingerprints, a half of the index.
 
     Raises:
         StoreError: fingerprints cannot be written.
         CatalogError: the catalog cannot be read. Searches then say so.
     """
     if not os.path.isdir(similarity_folder(out)):
-        update_search_index(out, address)
+        update_search_index(out, address, in_background)
         return
     wait_for_fingerprints = in_background(update_fingerprints_after_run, out, address)
     try:
@@ -48,12 +49,13 @@ def update_fingerprints_after_run(out: str, address: Address) -> None:
         update_fingerprints(out, reader)
 
 
-def update_search_index(out: str, address: Address) -> None:
+def update_search_index(out: str, address: Address, in_background: Background | None = None) -> None:
     """Bring the search index of a result up to date, unless another process does it or it cannot be written.
 
     Args:
         out: folder of the result.
         address: of its catalog.
+        in_background: makes a half of the index, if more than a few songs have changed.
 
     Raises:
         CatalogError: the catalog cannot be read. Searches then say so.
@@ -61,4 +63,4 @@ def update_search_index(out: str, address: Address) -> None:
     from midiprism.search.index.update import update_index
 
     with open_reader(address) as reader:
-        update_index(out, address, reader)
+        update_index(out, address, reader, in_background=in_background)

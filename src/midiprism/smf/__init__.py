@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from midiprism.lazy_names import load_on_first_use
-from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
 from midiprism.smf.types import (
     CONTRACT_VERSION,
     By,
@@ -17,6 +16,11 @@ from midiprism.smf.types import (
 
 if TYPE_CHECKING:
     from midiprism.smf.inspect_song import inspect as inspect
+    from midiprism.smf.inspect_types import Inspection as Inspection
+    from midiprism.smf.inspect_types import KeySignature as KeySignature
+    from midiprism.smf.inspect_types import SourceTrack as SourceTrack
+    from midiprism.smf.inspect_types import TempoChange as TempoChange
+    from midiprism.smf.inspect_types import TimeSignature as TimeSignature
     from midiprism.smf.split_song import split as split
 
 __all__ = [
@@ -40,5 +44,14 @@ __all__ = [
 
 # Code that needs only the types must not load the compiler.
 __getattr__ = load_on_first_use(
-    globals(), {"inspect": "midiprism.smf.inspect_song", "split": "midiprism.smf.split_song"}
+    globals(),
+    {
+        "inspect": "midiprism.smf.inspect_song",
+        "split": "midiprism.smf.split_song",
+        "Inspection": "midiprism.smf.inspect_types",
+        "KeySignature": "midiprism.smf.inspect_types",
+        "SourceTrack": "midiprism.smf.inspect_types",
+        "TempoChange": "midiprism.smf.inspect_types",
+        "TimeSignature": "midiprism.smf.inspect_types",
+    },
 )

@@ -44,7 +44,7 @@ _SONGS_PER_COUNT = 1_000
 
 
 _CHUNK_BYTES = 1 << 20
-_MAX_DIGESTED_RATIO = 16
+MAX_DIGESTED_RATIO = 16
 """A file beyond the limit is read for its digest, up to this many times the limit: a sparse file may have any
 size."""
 _NOT_A_FILE_ERRORS = (errno.EISDIR, errno.EAGAIN, errno.EINVAL)
@@ -261,7 +261,7 @@ def _read_once(path: bytes, limit: int) -> SongContent | None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise UnreadableError("not_regular", "It is not a regular file.")
-        if before.st_size > _MAX_DIGESTED_RATIO * limit:
+        if before.st_size > MAX_DIGESTED_RATIO * limit:
             raise UnreadableError(
                 "song_size", f"It has {before.st_size} bytes, far more than the limit of {limit}."
             )

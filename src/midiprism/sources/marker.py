@@ -18,8 +18,10 @@ from midiprism.sources.source import Notice
 MARKER_FILE_NAME = "midiprism.json"
 """Name of the marker, which is in the folder of a result and in a tree that an export made."""
 
-MARKER_KINDS = ("result", "export", "arriving", "moved")
-"""Kinds of folders that are marked: a result, an exported tree, the target or the source of a relocation."""
+GENERATIONS_KIND = "generations"
+MARKER_KINDS = ("result", "export", "arriving", "moved", GENERATIONS_KIND)
+"""Kinds of folders that are marked: a result, an exported tree, the target or the source of a relocation, and
+a result in object storage."""
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
 _MAX_BYTES = 1 << 20

@@ -58,12 +58,14 @@ class StoreOptions:
             track has to be taken twice.
         replaces_obstacles: ``put`` removes anything in the place of a track, as a repair does.
         file_system: through which files are listed, checked and removed.
+        mirrored_url: URL of object storage that holds the tracks, below the same names; empty for the folder.
     """
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     commits_in_order: bool = False
     replaces_obstacles: bool = False
     file_system: FileSystem = LOCAL_FILE_SYSTEM
+    mirrored_url: str = ""
 
 
 class TrackCopier(Protocol):

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.reader import open_reader
 from midiprism.catalog.schema import batches, links
 from midiprism.catalog.schema import tracks as catalog_tracks
+from midiprism.results.background import run_inline
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import catalog_path
 from midiprism.search.find import open_search
@@ -28,6 +30,8 @@ from midiprism.search.upkeep import update_search_index
 from support.index_checks import ChangingCatalog, make_result
 from support.kill_points import KILLED_EXIT_CODE, count_points, find_write_points, run_killed_at
 from support.nightly import every
+
+T = TypeVar("T")
 
 QUERIES = [
     *map(parse_query, ("", "bass", "notes:1.. sort:bpm-", "-a sort:song-,key", "shared:2..", "key:Dm~"))
@@ -198,6 +202,7 @@ def test_another_process_makes_a_half_of_a_large_index(
     for _ in range(6):
         changing.add()
     monkeypatch.setattr(update, "MANY_SONGS", 0)
+    monkeypatch.setattr(update, "FEW_LINKS", 4)
     monkeypatch.setattr(update, "MAX_SEGMENT_LINKS", 9)
     with open_reader(catalog_path(str(out))) as reader:
         expected = answers(index_in_memory(reader))
@@ -208,6 +213,35 @@ def test_another_process_makes_a_half_of_a_large_index(
     assert len(generation.segments) > 3
     assert answers(generation) == expected
     assert files_of(out) == {segment.name for segment in generation.segments}
+
+
+def test_a_run_has_a_half_of_what_is_new_made_in_the_background(
+    out: Path, changing: ChangingCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing.add()
+    opened(out)
+    for _ in range(6):
+        changing.add()
+    started: list[str] = []
+
+    def in_background(function: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        started.append(function.__name__)
+        return run_inline(function, *arguments)
+
+    address = catalog_path(str(out))
+    for few, expected_work in [(10**6, []), (4, ["make_segment_files"])]:
+        monkeypatch.setattr(update, "FEW_LINKS", few)
+        changing.add()
+        with open_reader(address) as reader:
+            generation = update.update_index(
+                str(out), address, reader, in_background=in_background
+            ).generation
+            expected = answers(index_in_memory(reader))
+        assert generation is not None
+        assert answers(generation) == expected
+        assert started == expected_work
+        for _ in range(3):
+            changing.add()
 
 
 def test_facts_that_come_before_any_song_is_found_are_no_error(out: Path, changing: ChangingCatalog) -> None:

@@ -116,6 +116,13 @@ def song_sizes(reader: CatalogReader, songs: SongCondition) -> Rows:
     return reader.stream(statement, songs.values)
 
 
+def link_count(reader: CatalogReader, songs: SongCondition) -> int:
+    """Return the number of links of songs."""
+    statement = f"SELECT sum(link_count) FROM {{songs}} WHERE {songs.sql('id')}"  # noqa: S608 - names of ours
+    ((count,),) = reader.fetch(statement, songs.values)
+    return int(count or 0)
+
+
 def path_rows(reader: CatalogReader, songs: SongCondition) -> Rows:
     """Return the paths that are there: id of the song, path, length of its root, name of the song."""
     statement = (

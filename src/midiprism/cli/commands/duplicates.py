@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli.exit_codes import DONE
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.similar_groups import (
     song_group_lines,
     song_group_to_json,
@@ -38,7 +38,7 @@ _DIGEST_DIGITS = 16
 
 
 def duplicates(
-    out: OutArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     limit: Annotated[
         int | None,
@@ -75,7 +75,7 @@ def duplicates(
     """
     if similar:
         return _list_similar(
-            locate(out, catalog, quiet=quiet), threshold, limit, as_json=as_json, quiet=quiet
+            locate(out, catalog, quiet=quiet, only_reads=True), threshold, limit, as_json=as_json, quiet=quiet
         )
     if threshold is not None:
         raise UsageError("--threshold belongs to --similar.")
@@ -87,7 +87,7 @@ def duplicates(
     )
     from midiprism.results.result_dir import open_catalog_of
 
-    result = locate(out, catalog, quiet=quiet)
+    result = locate(out, catalog, quiet=quiet, only_reads=True)
     with open_catalog_of(result.folder, result.database) as opened, opened.read_transaction() as connection:
         songs, tracks = count_song_copies(connection), count_track_copies(connection)
         if as_json:

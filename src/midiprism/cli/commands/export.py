@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from midiprism.cli.interrupt import interruptible
-from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, parse_path
+from midiprism.cli.options import (
+    CatalogOptions,
+    DryRunOption,
+    ReadableOutArgument,
+    SummaryOptions,
+    parse_path,
+)
 from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
 from midiprism.cli.render.export_text import print_data_set, print_export
 from midiprism.cli.render.search_text import print_missing_facts
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    out: OutArgument,
+    out: ReadableOutArgument,
     to: Annotated[
         str,
         typer.Option(
@@ -93,7 +99,7 @@ def export(
     from midiprism.search.find import open_search
 
     template, parsed = PathTemplate(by or "song"), parse_arguments(query, filters)
-    result = locate(out, catalog, quiet=output.quiet)
+    result = locate(out, catalog, quiet=output.quiet, only_reads=True)
     if not output.quiet:
         with open_search(result.folder, result.database) as search:
             print_missing_facts(search, parsed, result.quoted)
@@ -132,7 +138,7 @@ def _export_data_set(
 ) -> int:
     from midiprism.export.data_set import export_data_set
 
-    result = locate(out, catalog, quiet=output.quiet)
+    result = locate(out, catalog, quiet=output.quiet, only_reads=True)
     with interruptible("Stopping.") as stop:
         summary = export_data_set(
             result.folder,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.query_arguments import FilterOptions, QueryArgument, parse_arguments
 from midiprism.cli.render.facet_text import print_facets
 from midiprism.cli.render.search_text import (
@@ -172,7 +172,7 @@ class ListOptions:
 
 
 def list_tracks(
-    out: OutArgument,
+    out: ReadableOutArgument,
     filters: FilterOptions,
     catalog: CatalogOptions,
     listing: ListOptions,
@@ -189,7 +189,7 @@ def list_tracks(
     form = listing.chosen_form()
     columns = [] if listing.facets else find_columns(listing.columns)
     parsed = parse_arguments(query, filters, listing.sort.split(",") if listing.sort else ())
-    result = locate(out, catalog, quiet=quiet)
+    result = locate(out, catalog, quiet=quiet, only_reads=True)
     if searches.save is not None:
         _save(searches.save, parsed, result, quiet=quiet)
     with open_search(result.folder, result.database, lambda: announce_index(quiet=quiet)) as search:

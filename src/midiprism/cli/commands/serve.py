@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.search_text import announce_index
 from midiprism.cli.render.terminal import print_message
 from midiprism.cli.result_location import locate
@@ -31,7 +31,7 @@ def require_web_packages() -> None:
 
 
 def serve(
-    out: OutArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     host: Annotated[
         str,
@@ -72,7 +72,7 @@ def serve(
     from midiprism.web.soundbank.find_bank import find_bank
     from midiprism.web.soundbank.sound_bank import SoundBank
 
-    result = locate(out, catalog, quiet=quiet)
+    result = locate(out, catalog, quiet=quiet, only_reads=True)
     settings = ServerSettings(host=host, port=port)
     served = ServedResult(result.folder, result.database, lambda: announce_index(quiet=quiet))
 

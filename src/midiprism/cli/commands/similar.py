@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.search_text import announce_index
 from midiprism.cli.render.similar_text import (
     announce_similarity_compiling,
@@ -24,7 +24,7 @@ _MAX_LIMIT = 10_000
 
 
 def similar(
-    out: OutArgument,
+    out: ReadableOutArgument,
     example: Annotated[
         str,
         typer.Argument(
@@ -59,7 +59,7 @@ def similar(
 
     if exact and rhythm:
         raise UsageError("--exact and --rhythm exclude each other.")
-    result = locate(out, catalog, quiet=quiet)
+    result = locate(out, catalog, quiet=quiet, only_reads=True)
     announce_similarity_compiling(quiet=quiet)
     with open_search(result.folder, result.database, lambda: announce_index(quiet=quiet)) as search:
         with session("Stopping.", _format_progress, quiet=quiet) as (stop, listener):

@@ -19,11 +19,13 @@ from midiprism.cli.commands.split_options import (
     ExtentOptions,
     IdentityOptions,
     OutOption,
+    PricesOption,
     RerunOptions,
     SourceOptions,
     VerboseSplitOption,
     WorkOptions,
 )
+from midiprism.cli.commands.split_storage import LocalOptions, is_in_storage, split_in_storage
 from midiprism.cli.database import resolve_database
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.metrics import MetricsOptions, serve_metrics
@@ -54,13 +56,14 @@ def split(
     metrics: MetricsOptions,
     output: SummaryOptions,
     extent: ExtentOptions,
+    prices: PricesOption = None,
     verbose: VerboseSplitOption = False,
 ) -> int:
     """Split songs into one MIDI file per playing track, stored once, with a catalog.
 
     Songs are files and members of archives ending in .mid .midi .kar .rmi or .smf, in any case, and rows of
     Parquet files. Songs known from an earlier run are skipped, so the same command continues an interrupted
-    run.
+    run. Where SOURCE and OUT are URLs of object storage, `midiprism work` on other machines helps.
     """
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
@@ -69,6 +72,11 @@ def split(
     from midiprism.similarity.run_listener import listener_of_run
 
     sources = source_options.sources or []
+    if is_in_storage(out, sources):
+        groups = (catalog, adopt_options, metrics, work, extent, rerun, identity)
+        return split_in_storage(out, LocalOptions(source_options, *groups), output, prices)
+    if prices is not None:
+        raise UsageError("--prices is for results in object storage: leave it out.")
     out = follow_relocation(out, quiet=output.quiet)
     source_arguments = source_options.arguments()
     adoption = adopt_options.parse(sources, source_arguments, redo=rerun.redo)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from midiprism.cli.options import ArchivesOption, MaxSongSizeOption, parse_path
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
+    from midiprism.generations.prices import Prices
     from midiprism.sources import Source
 
 MAX_WORKERS, MAX_BATCH_SIZE, MAX_IN_FLIGHT = 1_000, 100_000, 10_000
@@ -24,7 +25,8 @@ OutOption = Annotated[
         "--out",
         metavar="OUT",
         parser=parse_path,
-        help="Folder of the result. It is made if it does not exist.",
+        help="Folder of the result, or its URL in object storage, such as s3://BUCKET/FOLDER. It is made if "
+        "it does not exist.",
     ),
 ]
 VerboseSplitOption = Annotated[
@@ -109,6 +111,28 @@ EncodingOption = Annotated[
 ]
 
 
+def parse_price_list(text: str) -> "Prices":
+    """Return the default prices with those that a text states.
+
+    Raises:
+        UsageError: it states something else.
+    """
+    from midiprism.generations.prices import parse_prices
+
+    return parse_prices(text)
+
+
+PricesOption = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_price_list,
+        metavar="KIND=DOLLARS,...",
+        help="In object storage: prices of 1,000 requests (put, get, list, head) and of a processor for an "
+        "hour (core).  [default: list prices of Amazon]",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The sources of songs, and options for reading them."""
@@ -118,7 +142,8 @@ class SourceOptions:
         typer.Argument(
             metavar="SOURCE...",
             parser=parse_path,
-            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files.",
+            help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files; "
+            "or one URL in object storage, such as s3://BUCKET/FOLDER.",
         ),
     ] = None
     archives: ArchivesOption = False
@@ -256,7 +281,14 @@ class ExtentOptions:
         bool,
         typer.Option("--no-scan", help="Do not count the songs meanwhile, so show no percentage."),
     ] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and split, and write nothing.")] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Read and split, and write nothing. In object storage: list the songs, and print what "
+            "splitting them will cost.",
+        ),
+    ] = False
     max_song_size: MaxSongSizeOption = None
     encoding: EncodingOption = None
     no_facts: Annotated[

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli import exit_codes
+from midiprism.cli.commands.storage_results import require_unused, show_status
 from midiprism.cli.interrupt import Terminated, terminable
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.status_json import listed_song_json, status_to_json
 from midiprism.cli.render.status_text import failed_song_text, lossy_song_text, status_lines
 from midiprism.cli.render.terminal import make_console, print_json, print_message
 from midiprism.cli.result_location import ResultLocation, locate
 from midiprism.cli.streams import while_read
 from midiprism.errors import UsageError
+from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.results.status import ResultStatus
@@ -24,7 +26,7 @@ _MIN_INTERVAL_SECONDS, _MAX_INTERVAL_SECONDS = 0.1, 86_400.0
 
 
 def status(
-    out: OutArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     failed: Annotated[
         bool, typer.Option("--failed", help="List every song that failed, one per line, and nothing else.")
@@ -62,6 +64,9 @@ def status(
         raise UsageError("--failed, --lost and --watch exclude each other.")
     if every is not None and not watch:
         raise UsageError("--every needs --watch.")
+    if is_storage_url(out):
+        require_unused(database=catalog.database, schema=catalog.schema, lost=lost, watch=watch)
+        return show_status(out, failed=failed, as_json=as_json, quiet=quiet)
     seconds = _DEFAULT_INTERVAL_SECONDS if every is None else every
     if not _MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS:
         raise UsageError(

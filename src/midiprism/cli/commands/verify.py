@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.commands.storage_results import require_unused, verify_storage
 from midiprism.cli.option_values import parse_share
-from midiprism.cli.options import CatalogOptions, OutArgument, SummaryOptions, VerboseOption
+from midiprism.cli.options import CatalogOptions, ReadableOutArgument, SummaryOptions, VerboseOption
 from midiprism.cli.render.terminal import print_json
 from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
 from midiprism.cli.result_location import locate
 from midiprism.cli.shell import compile_display, exit_code, session
 from midiprism.errors import UsageError
+from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.catalog import VerifyScope
@@ -43,7 +45,7 @@ class ScopeOptions:
 
 
 def verify(
-    out: OutArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     output: SummaryOptions,
     scope_options: ScopeOptions,
@@ -69,6 +71,10 @@ def verify(
 
     if dry_run and not repair:
         raise UsageError("--dry-run needs --repair; without it, nothing is written anyway.")
+    if is_storage_url(out):
+        scope_values = {"sample": scope_options.sample, "since": scope_options.since}
+        require_unused(database=catalog.database, schema=catalog.schema, repair=repair, **scope_values)
+        return verify_storage(out, output)
     scope, since_date = parse_scope(scope_options.sample, scope_options.since)
     result = locate(out, catalog, quiet=output.quiet)
     request = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from midiprism.results.status import LiveRate, ResultStatus, RunStatus
 
 _STALLED_SECONDS = 30.0
-_OUTCOME_MEANINGS = {
+OUTCOME_MEANINGS = {
     "split": "their tracks are stored",
     "repaired": "the same, after damage was repaired",
     "no_notes": "they contain no notes",
@@ -50,9 +50,9 @@ def status_lines(status: "ResultStatus", out: str, quoted_result: str) -> Iterat
     yield from _total_lines(status)
     yield "Outcomes:"
     outcomes = status.inventory.counts.outcomes
-    known = [outcome for outcome in _OUTCOME_MEANINGS if outcome in outcomes]
+    known = [outcome for outcome in OUTCOME_MEANINGS if outcome in outcomes]
     for outcome in [*known, *sorted(outcomes.keys() - known)]:
-        yield format_count(outcome, outcomes[outcome], _OUTCOME_MEANINGS.get(outcome, ""))
+        yield format_count(outcome, outcomes[outcome], OUTCOME_MEANINGS.get(outcome, ""))
     counts = status.inventory.counts
     if counts.songs_with_loss:
         yield format_count(

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +20,14 @@ from midiprism.catalog.queries.index_rows import (
     catalog_state,
     commits,
     highest_song_id,
+    link_count,
     song_conditions,
     song_sizes,
 )
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.fs.column_file import Array, ColumnFile, Columns
+from midiprism.results.background import Background
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.index.generation import (
     Generation,
@@ -37,8 +39,9 @@ from midiprism.search.index.generation import (
     write_generation,
     write_segment,
 )
+from midiprism.search.index.id_ranges import are_in_ranges, merge_ranges
 from midiprism.search.index.segment_builder import build_segment
-from midiprism.search.index.text_search import BoolArray
+from midiprism.search.index.segment_files import make_segment_files
 
 MAX_SEGMENT_LINKS = 800_000
 """Most links of a segment, but for songs with more; bounds the memory that a build takes."""
@@ -48,6 +51,8 @@ _TIER_FACTOR = 4
 SMALLEST_TIER_LINKS = 2_000
 _MAX_DEAD_SHARE = 0.5
 MANY_SONGS = 50_000  # to read them takes a few seconds
+FEW_LINKS = 20_000
+"""So many are read in about the time that another process takes to open the catalog."""
 
 
 class OpenedIndex(NamedTuple):
@@ -101,7 +106,11 @@ def index_in_memory(reader: CatalogReader) -> Generation:
 
 
 def update_index(
-    out: str, address: Address, reader: CatalogReader, on_build: Callable[[], None] = lambda: None
+    out: str,
+    address: Address,
+    reader: CatalogReader,
+    on_build: Callable[[], None] = lambda: None,
+    in_background: Background | None = None,
 ) -> OpenedIndex:
     """Bring the index of a result up to date with a snapshot of its catalog.
 
@@ -110,6 +119,8 @@ def update_index(
         address: of the catalog.
         reader: of the snapshot.
         on_build: called before the index of many songs is made from nothing.
+        in_background: makes a half of the segments of more than a few songs; without it, a process is started
+            for that where there are many songs.
 
     Returns:
         The newest generation, which may be of a later snapshot; without one if another process is writing the
@@ -126,11 +137,10 @@ def update_index(
             snapshot = Snapshot.of(reader)
             if current is None or not snapshot.is_passed_by(current, address):
                 change = _Update(snapshot, current, folder)
-                if change.is_incremental or highest_song_id(reader) <= MANY_SONGS:
-                    current = change.run()
-                else:
+                if not change.is_incremental and highest_song_id(reader) > MANY_SONGS:
                     on_build()
-                    current = change.run(helper=address)
+                    in_background = in_background or _start_process()
+                current = change.run(Helper(address, in_background) if in_background else None)
                 write_generation(folder, current)
             remove_unnamed(folder, current)
             return OpenedIndex(current)
@@ -176,6 +186,24 @@ class Snapshot:
             return catalog_state(newest) != self.state
 
 
+class Helper(NamedTuple):
+    """The means to make segments in another process.
+
+    Attributes:
+        address: of the catalog.
+        in_background: starts work there.
+    """
+
+    address: Address
+    in_background: Background
+
+
+def _start_process() -> Background:
+    from midiprism.pipeline.executors import background_for
+
+    return background_for(1)
+
+
 class _Update:
     """One update.
 
@@ -197,12 +225,11 @@ class _Update:
         """True if only what has changed since the current generation is read."""
         return self._changed is not None
 
-    def run(self, helper: Address | None = None) -> Generation:
+    def run(self, helper: Helper | None = None) -> Generation:
         """Return the generation of the snapshot, whose segments are written if there is a folder.
 
         Args:
-            helper: address of the catalog for another process, which makes a half of the segments; None to
-                make all in this one.
+            helper: makes a half of the segments in another process; None to make all in this one.
         """
         changed = self._changed
         kept: list[IndexedSegment] = []
@@ -212,11 +239,10 @@ class _Update:
             kept = [_without(segment, changed) for segment in self._current.segments]
             kept, merged = _choose_merged(kept)
             changed = merge_ranges([*changed, *merged])
-        parts = [*self._divide(changed)]
-        if helper is None or self._folder is None or len(parts) < 2:
-            new = [self._make_segment(songs) for songs in parts]
+        if helper is None or self._folder is None:
+            new = [self._make_segment(songs) for songs in self._divide(changed, MAX_SEGMENT_LINKS)]
         else:
-            new = self._make_with_helper(helper, self._folder, parts)
+            new = self._make_with_helper(helper, self._folder, changed)
         segments = [*kept, *(segment for segment in new if len(segment.columns["songs.id"]))]
         return Generation(self._snapshot.state, self._snapshot.digests, segments)
 
@@ -244,7 +270,7 @@ class _Update:
         indexed = sum(len(segment.columns["songs.id"]) for segment in self._current.segments)
         return None if sum(last - first + 1 for first, last in ranges) > indexed else ranges
 
-    def _divide(self, ranges: Sequence[IdRange]) -> Iterator[list[IdRange]]:
+    def _divide(self, ranges: Sequence[IdRange], max_links: int) -> Iterator[list[IdRange]]:
         """Divide songs into those of a segment each."""
         part: list[IdRange] = []
         links = 0
@@ -254,7 +280,7 @@ class _Update:
                 for rows in song_sizes(self._reader, condition):
                     for song_id, count in rows:
                         links += count
-                        if links >= MAX_SEGMENT_LINKS:
+                        if links >= max_links:
                             yield [*part, IdRange(first, song_id)]
                             part, links, first = [], 0, song_id + 1
             if first <= songs.last:
@@ -263,13 +289,17 @@ class _Update:
             yield part
 
     def _make_with_helper(
-        self, address: Address, folder: str, parts: Sequence[list[IdRange]]
+        self, helper: Helper, folder: str, ranges: Sequence[IdRange]
     ) -> list[IndexedSegment]:
-        """Return the segments of some parts, of which another process makes a half."""
-        from midiprism.pipeline.executors import background_for
-
-        own, others = parts[: len(parts) // 2], parts[len(parts) // 2 :]
-        result = background_for(1)(make_segment_files, address, self._snapshot.state, others, folder)
+        """Return the segments of some songs, of which another process makes a half if they are not few."""
+        links = sum(link_count(self._reader, condition) for condition in song_conditions(ranges))
+        max_links = min(MAX_SEGMENT_LINKS, max(FEW_LINKS, links // 2 + 1))
+        parts = [*self._divide(ranges, max_links)]
+        own, others = parts[: (len(parts) + 1) // 2], parts[(len(parts) + 1) // 2 :]
+        if not others:
+            return [self._make_segment(songs) for songs in own]
+        state = self._snapshot.state
+        result = helper.in_background(make_segment_files, helper.address, state, others, folder)
         made = [self._make_segment(songs) for songs in own]
         names = result()
         if names is None:
@@ -290,58 +320,18 @@ class _Update:
         return IndexedSegment(segment_file(name), write_segment(self._folder, name, arrays), nothing)
 
 
-def make_segment_files(
-    address: Address, state: CatalogState, parts: Sequence[Sequence[IdRange]], folder: str
-) -> list[str] | None:
-    """Write segments, and return the names of their files; None if the catalog is in another state.
-
-    Args:
-        address: of the catalog.
-        state: of the catalog, as the other segments of the generation have it.
-        parts: ids of the songs of each segment.
-        folder: of the index.
-    """
-    with open_reader(address) as reader:
-        if catalog_state(reader) != state:
-            return None
-        names = []
-        for songs in parts:
-            name = secrets.token_hex(8)
-            write_segment(folder, name, build_segment(reader, songs))
-            names.append(segment_file(name))
-        return names
-
-
-def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[IdRange]:
-    """Return the same ids as ranges that are sorted and do not touch."""
-    merged: list[IdRange] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1].last + 1:
-            merged[-1] = IdRange(merged[-1].first, max(merged[-1].last, last))
-        else:
-            merged.append(IdRange(first, last))
-    return merged
-
-
 def _without(segment: IndexedSegment, songs: Sequence[IdRange]) -> IndexedSegment:
     """Return a segment in which some songs are dead."""
     if not songs:
         return segment
-    is_dead = _are_in(segment.columns["songs.id"], songs)
+    is_dead = are_in_ranges(segment.columns["songs.id"], songs)
     is_dead[segment.dead_songs] = True
     return segment._replace(dead_songs=np.flatnonzero(is_dead).astype(np.uint32))
 
 
-def _are_in(ids: Array, ranges: Sequence[IdRange]) -> BoolArray:
-    """Return for each id whether it is in one of some ranges that are sorted and do not touch."""
-    bounds = np.array(ranges, np.int64)
-    found = np.searchsorted(bounds[:, 0], ids, "right") - 1
-    return np.asarray((found >= 0) & (ids <= bounds[found, 1]))
-
-
 def _songs_with(columns: Columns, tracks: Sequence[IdRange]) -> Array:
     """Return the ids of the songs of a segment that have some tracks."""
-    is_wanted = _are_in(columns["tracks.id"], tracks)
+    is_wanted = are_in_ranges(columns["tracks.id"], tracks)
     links = np.flatnonzero(is_wanted[columns["links.track"]])
     songs = np.searchsorted(columns["songs.links"], links, "right") - 1
     return columns["songs.id"][np.unique(songs)]

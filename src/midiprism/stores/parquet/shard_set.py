@@ -62,6 +62,7 @@ class ParquetShards:
         metadata: facts about it, such as ``by``, that are written into every file.
         songs_per_group: see ``SONGS_PER_GROUP``.
         file_system: through which files are listed, compared and removed.
+        mirrored_url: URL of object storage in which shards are read instead; empty for the folder.
 
     Attributes:
         root: the folder of the result, absolute.
@@ -76,19 +77,26 @@ class ParquetShards:
         metadata: Mapping[str, str] | None = None,
         songs_per_group: int = SONGS_PER_GROUP,
         file_system: FileSystem = LOCAL_FILE_SYSTEM,
+        mirrored_url: str = "",
     ) -> None:
         self.root = os.path.abspath(os.fspath(root))
         self._metadata = dict(metadata or {})
         self._songs_per_group = songs_per_group
         self._file_system = file_system
         self._file_metadata = {"format": str(SHARD_VERSION), **self._metadata}
-        self._track_shards = ShardFolder(self.root, TRACK_SHARDS, self._file_metadata, file_system)
-        self._link_shards = ShardFolder(self.root, LINK_SHARDS, self._file_metadata, file_system)
+        self._mirrored_url = mirrored_url
+        self._track_shards, self._link_shards = (
+            ShardFolder(self.root, kind, self._file_metadata, file_system, mirrored_url)
+            for kind in (TRACK_SHARDS, LINK_SHARDS)
+        )
         self._stems = 0
         self._shard_folders = {TRACKS_FOLDER: self._track_shards, LINKS_FOLDER: self._link_shards}
 
-    def __reduce__(self) -> tuple[type["ParquetShards"], tuple[str, dict[str, str], int, FileSystem]]:
-        return type(self), (self.root, self._metadata, self._songs_per_group, self._file_system)
+    def __reduce__(self) -> tuple[type["ParquetShards"], tuple[str, dict[str, str], int, FileSystem, str]]:
+        return type(self), (
+            *(self.root, self._metadata, self._songs_per_group),
+            *(self._file_system, self._mirrored_url),
+        )
 
     def new_stem(self, run_id: int) -> str:
         self._stems += 1

@@ -79,6 +79,7 @@ class ShardFolder:
         kind: what they hold.
         metadata: facts about the result that are written into each.
         file_system: through which the folder is listed.
+        mirrored_url: URL of object storage in which shards are read instead; empty for the folder.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class ShardFolder:
         kind: ShardKind,
         metadata: dict[str, str],
         file_system: FileSystem = LOCAL_FILE_SYSTEM,
+        mirrored_url: str = "",
     ) -> None:
         self._file_system = file_system
+        self._mirrored_url = mirrored_url
         self._root = root
         self._kind = kind
         self._folder_path = os.path.join(root, kind.folder)
@@ -230,14 +233,18 @@ class ShardFolder:
         """
         path = self.shard_path(name)
         with wrap_read_errors(name, *parquet_errors()), contextlib.ExitStack() as stack:
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                raise StoreError("It is not a regular file.")
-            file = open_reader(path)
+            file = open_reader(self._open_remote(name) if self._mirrored_url else _regular_file(path))
             stack.callback(file.close)
             if not are_columns(file.schema_arrow.names, self._kind.columns):
                 raise StoreError(f"Its columns are not those of {self._kind.folder}.")
             stack.pop_all()
             return file
+
+    def _open_remote(self, name: str) -> Any:
+        from midiprism.objects import open_storage
+        from midiprism.stores.parquet.remote_file import RemoteFile
+
+        return RemoteFile(open_storage(self._mirrored_url), name)
 
     def _write_table(self, file: HashingFile, column_values: ColumnValues, sizes: Sequence[int]) -> None:
         """Write rows to the file of a shard."""
@@ -272,3 +279,10 @@ class ShardFolder:
             return sorted(entry.name for entry in self._file_system.list_folder(self._folder_path))
         except FileNotFoundError:
             return []
+
+
+def _regular_file(path: str) -> str:
+    """Return a path; raise StoreError unless a regular file is there."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise StoreError("It is not a regular file.")
+    return path

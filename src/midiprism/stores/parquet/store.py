@@ -54,7 +54,10 @@ class ParquetStore:
         self._root = os.path.abspath(os.fspath(root))
         self._options = options or StoreOptions()
         self._shards = ParquetShards(
-            self._root, self._options.metadata, file_system=self._options.file_system
+            self._root,
+            self._options.metadata,
+            file_system=self._options.file_system,
+            mirrored_url=self._options.mirrored_url,
         )
         self._flusher = Flusher(self._root)
         self._pending: dict[bytes, bytes] = {}

@@ -1,0 +1,39 @@
+"""``midiprism work``: a worker for a result in object storage."""
+
+from typing import Annotated
+
+import typer
+
+from midiprism.cli.commands.split_options import PricesOption
+from midiprism.cli.commands.split_storage import run_or_stop
+from midiprism.cli.option_values import parse_auto_int
+from midiprism.cli.options import SummaryOptions
+
+_MAX_WORKERS = 1_000
+
+
+def work(
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the result.")],
+    output: SummaryOptions,
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="URL of the songs, as the run that began names it. Nothing else is read, whatever the "
+            "result says.",
+        ),
+    ],
+    workers: Annotated[
+        str,
+        typer.Option(metavar="N|auto", help="Number of worker processes. auto: one per processor."),
+    ] = "auto",
+    prices: PricesOption = None,
+) -> int:
+    """Do open tasks of a run into object storage until it is committed.
+
+    Any number of these commands may run, on any machines, and be killed at any time.
+    """
+    from midiprism.generations.run import work_on
+
+    count = parse_auto_int("--workers", workers, 0, _MAX_WORKERS)
+    return run_or_stop(count, output, lambda parts: work_on(url, source, parts), prices)

@@ -1,0 +1,78 @@
+"""The commit of a generation: one manifest, created once, which names everything that counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from midiprism.generations.digests import DIGEST_BYTES
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS, manifest_key
+from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.result import Manifest, TableFile
+from midiprism.generations.stored_objects import StoredObject
+from midiprism.objects import create_record
+
+
+def commit_generation(generation: OpenGeneration) -> bool:
+    """Create the manifest of a generation whose passes are complete, and return whether nobody was faster.
+
+    Raises:
+        ObjectMissingError: a pass is not complete, or somebody has committed and tidied up.
+        ObjectStorageError: the manifest cannot be created.
+    """
+    plan, base = generation.plan, generation.base
+    kept = [file for file in base.files if not (file.is_provisional and file.source == plan.source)]
+    added, new_digests = [*_files_of_pass_c(generation)], [*_index_of_pass_b(generation)]
+    _require_complete(added, new_digests)
+    files = [*kept, *_files_of_pass_a(generation), *added]
+    index = [*base.index, *new_digests]
+    manifest = Manifest(plan.number, tuple(files), tuple(index), generation.usage)
+    return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
+
+
+def _require_complete(files: Sequence[TableFile], index: Sequence[TableFile]) -> None:
+    """Check that pass C has written as many songs and tracks as pass B has found new.
+
+    Raises:
+        GenerationError: it has not: an object was damaged.
+    """
+    songs = sum(file.stored.rows for file in index)
+    tracks = sum(file.stored.size // DIGEST_BYTES - file.stored.rows for file in index)
+    for table, expected in ((SONGS, songs), (TRACKS, tracks)):
+        rows = sum(file.stored.rows for file in files if file.table == table)
+        if rows != expected:
+            raise GenerationError(
+                f"There are {rows:,} new {table}, and {expected:,} were found: an object is damaged."
+            )
+
+
+def _files_of_pass_a(generation: OpenGeneration) -> Iterator[TableFile]:
+    number, source = generation.plan.number, generation.plan.source
+    for chunk in generation.chunk_digests:
+        yield TableFile(PATHS, number, chunk.paths, source)
+        if chunk.unread is not None:
+            yield TableFile(
+                SONGS, number, chunk.unread, source, is_provisional=True, outcomes=chunk.unread_outcomes
+            )
+
+
+def _index_of_pass_b(generation: OpenGeneration) -> Iterator[TableFile]:
+    for prefix, record in enumerate(generation.records("b")):
+        yield TableFile(str(prefix), generation.plan.number, StoredObject.from_json(record.get("index")))
+
+
+def _files_of_pass_c(generation: OpenGeneration) -> Iterator[TableFile]:
+    number = generation.plan.number
+    for record in generation.records("c"):
+        try:
+            for table in (TRACKS, LINKS):
+                for value in record[table]:
+                    yield TableFile(table, number, StoredObject.from_json(value))
+            if record[SONGS] is not None:
+                songs = StoredObject.from_json(record[SONGS])
+                yield TableFile(SONGS, number, songs, outcomes=_outcomes(record))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise GenerationError("A record of pass C is not as midiprism writes it.") from error
+
+
+def _outcomes(record: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(count) for name, count in record["outcomes"].items()}

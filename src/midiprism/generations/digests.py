@@ -1,0 +1,118 @@
+"""Digests of songs and tracks, sorted and divided by prefix: what the passes exchange instead of music.
+
+An object of digests has 2 * P lanes: for each of P prefixes the songs, then the tracks, each lane sorted. A
+digest takes 16 bytes. Which of them a chunk has first is told by bits, one per digest in the same order.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DIGEST_BYTES = 16
+"""Leading bytes of a BLAKE3 digest: among 10**10 tracks, two share them with a chance of 10**-19."""
+
+SONG_LANE, TRACK_LANE = 0, 1
+MAX_PREFIXES = 4_096
+MIN_PREFIXES = 4
+SONGS_PER_PREFIX = 500_000
+
+
+def prefixes_for(songs: int) -> int:
+    """Return the number of prefixes of a new result: a power of two, so that tasks of pass B stay small."""
+    count = MIN_PREFIXES
+    while count < MAX_PREFIXES and count * SONGS_PER_PREFIX < songs:
+        count *= 2
+    return count
+
+
+def encode_digests(
+    songs: Collection[bytes], tracks: Collection[bytes], prefixes: int
+) -> tuple[bytes, list[int]]:
+    """Return the lanes of digests, joined, and the number of digests in each lane."""
+    sorted_songs, song_counts = _sort(songs, prefixes)
+    sorted_tracks, track_counts = _sort(tracks, prefixes)
+    parts: list[bytes] = []
+    counts: list[int] = []
+    song_at = track_at = 0
+    for song_count, track_count in zip(song_counts, track_counts, strict=True):
+        song_end = song_at + song_count * DIGEST_BYTES
+        track_end = track_at + track_count * DIGEST_BYTES
+        parts += [sorted_songs[song_at:song_end], sorted_tracks[track_at:track_end]]
+        counts += [song_count, track_count]
+        song_at, track_at = song_end, track_end
+    return b"".join(parts), counts
+
+
+def lane_starts(counts: Sequence[int]) -> list[int]:
+    """Return the byte at which each lane begins, and last the size of all."""
+    starts = [0]
+    for count in counts:
+        starts.append(starts[-1] + count * DIGEST_BYTES)
+    return starts
+
+
+def bits_size(counts: Sequence[int], prefix: int) -> int:
+    """Return the bytes of the bits of a chunk for one prefix."""
+    return sum(-(-counts[2 * prefix + lane] // 8) for lane in (SONG_LANE, TRACK_LANE))
+
+
+def first_bits(lanes: Sequence[bytes], known: Iterable[bytes]) -> tuple[list[bytes], bytes]:
+    """Return which digests each chunk is the first to have.
+
+    Args:
+        lanes: the same lane of every chunk, in the order of the chunks.
+        known: the same lane of earlier generations: none of their digests is new.
+
+    Returns:
+        The bits of each lane, and all new digests, sorted and joined.
+    """
+    import numpy as np
+
+    arrays = [as_array(lane) for lane in lanes]
+    joined = np.concatenate([*arrays, as_array(b"")])
+    order = np.argsort(joined, kind="stable")
+    ordered = joined[order]
+    is_first = np.ones(len(ordered), bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    for earlier in known:
+        index = as_array(earlier)
+        if len(index):
+            places = np.minimum(np.searchsorted(index, ordered), len(index) - 1)
+            is_first &= index[places] != ordered
+    flags = np.zeros(len(joined), bool)
+    flags[order] = is_first
+    bits: list[bytes] = []
+    start = 0
+    for array in arrays:
+        bits.append(np.packbits(flags[start : start + len(array)]).tobytes())
+        start += len(array)
+    return bits, ordered[is_first].tobytes()
+
+
+def select(lane: bytes, bits: bytes) -> list[bytes]:
+    """Return the digests of a lane whose bits are set."""
+    import numpy as np
+
+    flags = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(lane) // DIGEST_BYTES)
+    starts = (np.flatnonzero(flags) * DIGEST_BYTES).tolist()
+    return [lane[start : start + DIGEST_BYTES] for start in starts]
+
+
+def as_array(lane: bytes) -> "NDArray[np.bytes_]":
+    """Return a lane as an array, which compares digests as bytes."""
+    import numpy as np
+
+    array: Any = np.frombuffer(lane, f"S{DIGEST_BYTES}")
+    return array  # type: ignore[no-any-return]
+
+
+def _sort(digests: Collection[bytes], prefixes: int) -> tuple[bytes, list[int]]:
+    """Return the digests sorted and joined, and how many of them have each prefix."""
+    ordered = sorted(digest[:DIGEST_BYTES] for digest in digests)
+    counts = [0] * prefixes
+    for digest in ordered:
+        counts[int.from_bytes(digest[:2], "big") * prefixes >> 16] += 1
+    return b"".join(ordered), counts

@@ -1,0 +1,179 @@
+"""Reads the songs of a chunk from their source into a pack on the local disk."""
+
+import os
+import queue
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from blake3 import blake3
+
+from midiprism.generations.listing import ListedSong
+from midiprism.generations.song_pack import PackWriter
+from midiprism.objects import (
+    ObjectAccessError,
+    ObjectChangedError,
+    ObjectMissingError,
+    ObjectStorage,
+    ObjectStorageError,
+    ReadRequest,
+)
+from midiprism.records.fields import ProblemRecord
+from midiprism.sources import SongContent, UnreadableError
+from midiprism.sources.folder import MAX_DIGESTED_RATIO, read_file
+
+T = TypeVar("T")
+
+SMALL_SONG_BYTES = 256 << 10
+"""Most bytes of songs of which many are read at once."""
+RANGE_BYTES = 16 << 20
+_GROUP_SONGS = 1_024
+_LARGE_FILE = "large"
+
+
+class UnreadSong(NamedTuple):
+    """A song of a chunk without bytes to split.
+
+    Attributes:
+        position: of the song in the chunk.
+    """
+
+    position: int
+    outcome: str
+    problem: ProblemRecord
+
+
+class SongFetcher:
+    """Reads songs into a pack.
+
+    Args:
+        source: of the songs.
+        pack: to write to.
+        limit: most bytes of a song that are kept.
+
+    Attributes:
+        unread: the songs that could not be read.
+    """
+
+    def __init__(self, source: ObjectStorage, pack: PackWriter, limit: int) -> None:
+        self._source = source
+        self._pack = pack
+        self._limit = limit
+        self._access_error: ObjectAccessError | None = None
+        self._songs_read = 0
+        self.unread: list[UnreadSong] = []
+
+    def fetch(self, songs: Sequence[ListedSong], batch_songs: int) -> Iterator[list[int]]:
+        """Read songs in their order, and yield the positions of those that are in the pack, in batches.
+
+        Raises:
+            ObjectStorageError: the store does not answer, or refuses all of them.
+        """
+        positions: list[int] = []
+        for first in range(0, len(songs), _GROUP_SONGS):
+            group = songs[first : first + _GROUP_SONGS]
+            for position, content in enumerate(self._read_group(group), first):
+                if isinstance(content, SongContent):
+                    self._songs_read += 1
+                    self._pack.add(content)
+                    positions.append(position)
+                else:
+                    self._pack.add(None)
+                    problem = ProblemRecord(content.code, str(content))
+                    self.unread.append(UnreadSong(position, "unreadable", problem))
+                if len(positions) >= batch_songs:
+                    self._pack.flush()
+                    yield positions
+                    positions = []
+        if positions:
+            self._pack.flush()
+            yield positions
+        if self._access_error is not None and not self._songs_read:
+            raise self._access_error
+
+    def _read_group(self, songs: Sequence[ListedSong]) -> Iterator[SongContent | UnreadableError]:
+        small = [song for song in songs if self._is_small(song)]
+        answers = self._source.read_many(ReadRequest(song.path, etag=song.etag) for song in small)
+        for song in songs:
+            answer = next(answers) if self._is_small(song) else self._read_large(song)
+            if isinstance(answer, bytes):
+                yield SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns)
+            elif isinstance(answer, ObjectStorageError):
+                yield self._unreadable(answer)
+            else:
+                yield answer
+
+    def _is_small(self, song: ListedSong) -> bool:
+        return song.size <= min(SMALL_SONG_BYTES, self._limit)
+
+    def _read_large(self, song: ListedSong) -> SongContent | UnreadableError | ObjectStorageError:
+        """Read a song in ranges through a file, by the rules for files."""
+        if song.size > MAX_DIGESTED_RATIO * self._limit:
+            message = f"It has {song.size} bytes, far more than the limit of {self._limit}."
+            return UnreadableError("song_size", message)
+        path = os.path.join(self._pack.folder, _LARGE_FILE)
+        starts = range(0, song.size, RANGE_BYTES)
+        try:
+            with open(path, "wb") as file:
+                for start in starts:
+                    end = min(start + RANGE_BYTES, song.size)
+                    file.write(self._source.read(ReadRequest(song.path, start, end, song.etag)))
+            return read_file(os.fsencode(path), self._limit)._replace(mtime_ns=song.mtime_ns)
+        except (ObjectStorageError, UnreadableError) as error:
+            return error
+
+    def _unreadable(self, error: ObjectStorageError) -> UnreadableError:
+        """Return an error as that of one song.
+
+        Raises:
+            ObjectStorageError: it is not about this song.
+        """
+        if isinstance(error, ObjectMissingError):
+            return UnreadableError("vanished", "It is not there any more.")
+        if isinstance(error, ObjectChangedError):
+            return UnreadableError("changing", "It has changed since it was listed.")
+        if isinstance(error, ObjectAccessError):
+            self._access_error = error
+            return UnreadableError("permission", "It cannot be read: access is refused.")
+        if error.is_transient:
+            raise error
+        return UnreadableError("io", "It cannot be read under its name.")
+
+
+_POLL_SECONDS = 0.1
+
+
+def run_ahead(values: Iterator[T], depth: int) -> Generator[T, None, None]:
+    """Yield the values of an iterator that a thread runs, at most ``depth`` ahead."""
+    ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+    is_closed = threading.Event()
+
+    def put(item: tuple[T] | BaseException | None) -> bool:
+        while not is_closed.is_set():
+            try:
+                ready.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def run() -> None:
+        try:
+            for value in values:
+                if not put((value,)):
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised where the values are used
+            put(error)
+        else:
+            put(None)
+
+    thread = threading.Thread(target=run, name="midiprism-fetch", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+    finally:
+        is_closed.set()
+        thread.join()

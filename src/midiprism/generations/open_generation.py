@@ -1,0 +1,243 @@
+"""A generation that is being made: its plan, the records of its tasks, and where they run."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from midiprism.generations.digests import bits_size
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import new_attempt, record_key, record_number, records_folder, work_folder
+from midiprism.generations.result import GenerationResult, Manifest, Plan
+from midiprism.generations.splitting import Machine, SongSplitter
+from midiprism.generations.stored_objects import StoredObject, raise_errors
+from midiprism.generations.usage import METER, USAGE, Usage, usage_of_records
+from midiprism.objects import ObjectMissingError, ObjectStorage, ReadRequest, create_record
+from midiprism.objects.records import parse_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_ATTEMPT_SECONDS = 12 * 3600.0
+"""An older attempt commits nothing: what it wrote may have been swept."""
+
+
+_TIMEOUT_FACTOR_OF_PASS_C = 4.0
+"""A song that was split in time in pass A must not fail in pass C."""
+
+
+class Attempt:
+    """One attempt at a task: the random part of the names of what it writes, and its age.
+
+    Args:
+        clock: returns seconds, such as ``time.monotonic``.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = new_attempt()
+        self._clock = clock
+        self._began = clock()
+
+    @property
+    def seconds(self) -> float:
+        """Age of the attempt."""
+        return self._clock() - self._began
+
+    def require_recent(self) -> None:
+        """Check the age before anything is recorded.
+
+        Raises:
+            GenerationError: it is so old that what it wrote may have been swept.
+        """
+        if self.seconds > MAX_ATTEMPT_SECONDS:
+            raise GenerationError(
+                f"A task took more than {MAX_ATTEMPT_SECONDS / 3600:g} hours, so that what it wrote may have "
+                "been removed: run the same command again."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDigests:
+    """The record of pass A about a chunk.
+
+    Attributes:
+        parts: of the pack of its songs: the bytes, in order.
+        index: of the pack.
+        digests: of songs and tracks; see ``digests``.
+        counts: number of digests in each lane.
+        paths: table of its paths.
+        unread: table of the outcomes of songs that could not be read or killed workers; None without any.
+        unread_positions: of these songs in the chunk.
+        unread_outcomes: number of them by outcome.
+    """
+
+    parts: tuple[StoredObject, ...]
+    index: StoredObject
+    digests: StoredObject
+    counts: tuple[int, ...]
+    paths: StoredObject
+    unread: StoredObject | None
+    unread_positions: frozenset[int]
+    unread_outcomes: Mapping[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "parts": [part.as_json() for part in self.parts],
+            "index": self.index.as_json(),
+            "digests": self.digests.as_json(),
+            "counts": list(self.counts),
+            "paths": self.paths.as_json(),
+            "unread": self.unread and self.unread.as_json(),
+            "unread_positions": sorted(self.unread_positions),
+            "unread_outcomes": dict(self.unread_outcomes),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ChunkDigests":
+        """Return the record with this content.
+
+        Raises:
+            GenerationError: it is not one of pass A.
+        """
+        try:
+            return cls(
+                tuple(map(StoredObject.from_json, value["parts"])),
+                StoredObject.from_json(value["index"]),
+                StoredObject.from_json(value["digests"]),
+                tuple(map(int, value["counts"])),
+                StoredObject.from_json(value["paths"]),
+                value["unread"] and StoredObject.from_json(value["unread"]),
+                frozenset(map(int, value["unread_positions"])),
+                {str(name): int(count) for name, count in value["unread_outcomes"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise GenerationError("A record of pass A is not as midiprism writes it.") from error
+
+
+@dataclass(frozen=True)
+class OpenGeneration:
+    """A generation that is planned, and where its tasks run.
+
+    Attributes:
+        result: that it belongs to.
+        plan: of the generation.
+        source: storage of the songs, as the command that runs here names it.
+        machine: runs tasks.
+        clock: measures the age of attempts.
+        usage: by pass, of the passes whose records were read.
+    """
+
+    result: GenerationResult
+    plan: Plan
+    source: ObjectStorage
+    machine: Machine = field(default_factory=Machine)
+    clock: Callable[[], float] = time.monotonic
+    usage: dict[str, Usage] = field(default_factory=dict)
+
+    @property
+    def storage(self) -> ObjectStorage:
+        return self.result.storage
+
+    @cached_property
+    def base(self) -> Manifest:
+        """Manifest of the generation whose files stay."""
+        return self.result.read_manifest(self.plan.base) if self.plan.base else Manifest()
+
+    @cached_property
+    def digest_splitter(self) -> SongSplitter:
+        """Splits songs in pass A; closed at its end."""
+        return SongSplitter(self.machine, self.result.identity, self.plan.settings, facts=False)
+
+    @cached_property
+    def writing_splitter(self) -> SongSplitter:
+        """Splits songs in pass C; closed at its end."""
+        settings = self.plan.settings
+        return SongSplitter(
+            self.machine,
+            self.result.identity,
+            settings,
+            facts=settings.facts,
+            timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
+        )
+
+    def close_splitters(self) -> None:
+        """End the workers of this machine, until songs are split again."""
+        for name in ("digest_splitter", "writing_splitter"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+    def task_count(self, pass_name: str) -> int:
+        """Return the number of tasks of a pass."""
+        return {"b": self.result.identity.prefixes}.get(pass_name, len(self.plan.chunks))
+
+    def open_tasks(self, pass_name: str) -> list[int]:
+        """Return the numbers of the tasks of a pass that have no record."""
+        infos = self.storage.list(records_folder(self.plan.number, pass_name))
+        done = {record_number(info.key) for info in infos}
+        return [number for number in range(self.task_count(pass_name)) if number not in done]
+
+    def is_done(self, pass_name: str, number: int) -> bool:
+        """Return whether a task has a record."""
+        try:
+            self.storage.info(record_key(self.plan.number, pass_name, number))
+        except ObjectMissingError:
+            return False
+        return True
+
+    def data_key(self, task: str, attempt: Attempt, name: str) -> str:
+        """Return the name of an object that passes hand to each other."""
+        return f"{work_folder(self.plan.number)}/data/{task}-{attempt.name}-{name}"
+
+    def record(self, pass_name: str, number: int, attempt: Attempt, content: Mapping[str, Any]) -> None:
+        """Record that a task is done, and what that took, unless another attempt was faster.
+
+        Raises:
+            GenerationError: the attempt is too old.
+            ObjectStorageError: the record cannot be written.
+        """
+        attempt.require_recent()
+        used = METER.take(1, attempt.seconds)
+        key = record_key(self.plan.number, pass_name, number)
+        if not create_record(self.storage, key, {**content, USAGE: used.as_json()}).is_ours:
+            METER.give_back(used)
+
+    def records(self, pass_name: str) -> list[dict[str, Any]]:
+        """Return the records of all tasks of a pass, in their order.
+
+        Raises:
+            ObjectMissingError: a task has none.
+        """
+        keys = [
+            record_key(self.plan.number, pass_name, number) for number in range(self.task_count(pass_name))
+        ]
+        answers = raise_errors(self.storage.read_many(ReadRequest(key) for key in keys))
+        found = [parse_record(self.storage, key, data) for key, data in zip(keys, answers, strict=True)]
+        self.usage[pass_name] = usage_of_records(found)
+        return found
+
+    @cached_property
+    def chunk_digests(self) -> Sequence[ChunkDigests]:
+        """The records of pass A, which must be complete."""
+        lanes = 2 * self.result.identity.prefixes
+        records = [*map(ChunkDigests.from_json, self.records("a"))]
+        if any(len(record.counts) != lanes or min(record.counts, default=0) < 0 for record in records):
+            raise GenerationError("A record of pass A does not have the prefixes of the result.")
+        return records
+
+    @cached_property
+    def first_objects(self) -> Sequence[StoredObject]:
+        """The bits that pass B wrote for each prefix, which must be complete."""
+        return [StoredObject.from_json(record.get("first")) for record in self.records("b")]
+
+    @cached_property
+    def bit_starts(self) -> "NDArray[np.int64]":
+        """Byte at which the bits of each chunk begin, by chunk and prefix."""
+        import numpy as np
+
+        prefixes = range(self.result.identity.prefixes)
+        sizes = [[bits_size(record.counts, prefix) for prefix in prefixes] for record in self.chunk_digests]
+        starts = np.zeros((len(sizes) + 1, len(prefixes)), np.int64)
+        np.cumsum(np.array(sizes, np.int64).reshape(len(sizes), len(prefixes)), axis=0, out=starts[1:])
+        return starts

@@ -1,0 +1,218 @@
+"""Plans generations: the songs that a result does not have yet, divided into chunks."""
+
+import heapq
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import PATHS, new_attempt, plan_key, work_folder
+from midiprism.generations.listing import ListedSong, SortedListing
+from midiprism.generations.result import GenerationResult, Manifest, Plan, SplitSettings
+from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
+from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, decode_table, encode_table
+from midiprism.objects import ObjectStorage, create_record
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """Limits of a chunk: what one kill of a worker may cost, and what it keeps on its local disk.
+
+    Attributes:
+        max_songs: most songs.
+        max_bytes: most bytes of songs, unless a single one has more.
+        chunks: number of chunks that a plan is to have, as far as they have at least ``min_songs``.
+        min_songs: fewest songs, but for the last chunk.
+    """
+
+    max_songs: int = 50_000
+    max_bytes: int = 1 << 30
+    chunks: int = 32
+    min_songs: int = 5_000
+
+    def songs_for(self, count: int) -> int:
+        """Return the songs of each chunk of a plan for ``count`` songs."""
+        return max(self.min_songs, min(self.max_songs, -(-count // self.chunks)))
+
+
+class KnownPath(NamedTuple):
+    """A path at which a result has a song, as the newest generation that read it says."""
+
+    path: str
+    size: int
+    etag: str
+    was_read: bool
+
+
+class SourceChanges(NamedTuple):
+    """Differences between a source and a result.
+
+    Attributes:
+        new: songs that are new or have changed.
+        unread: songs that have not changed, and could not be read.
+        gone: paths of songs that are not there any more.
+        known: paths that the result has.
+    """
+
+    new: int
+    unread: int
+    gone: int
+    known: int
+
+
+def make_plan(
+    result: GenerationResult,
+    manifest: Manifest,
+    source: ObjectStorage,
+    listing: SortedListing,
+    settings: SplitSettings,
+    *,
+    afresh: bool = False,
+    limits: ChunkLimits | None = None,
+) -> Plan:
+    """Create the plan of the next generation, and return the one that is there.
+
+    Args:
+        result: to which the songs are added.
+        manifest: of its newest generation.
+        source: of the songs.
+        listing: of the source.
+        settings: of the generation.
+        afresh: whether the generation replaces all earlier ones, with all songs of the source.
+        limits: of chunks.
+
+    Raises:
+        ObjectStorageError: the result cannot be written.
+    """
+    number, limits = manifest.number + 1, limits or ChunkLimits()
+    songs: Iterable[ListedSong] = listing if afresh else new_songs(result, manifest, source, listing)
+    chunk_songs = limits.songs_for(listing.count)
+    attempt = new_attempt()
+    chunks = tuple(
+        _write_chunk(result, number, attempt, chunk_number, chunk)
+        for chunk_number, chunk in enumerate(divide(songs, chunk_songs, limits.max_bytes))
+    )
+    plan = Plan(number, 0 if afresh else manifest.number, source.url, settings, chunks)
+    create_record(result.storage, plan_key(number), plan.as_json())
+    return result.read_plan(number)
+
+
+def new_songs(
+    result: GenerationResult, manifest: Manifest, source: ObjectStorage, listing: SortedListing
+) -> Iterator[ListedSong]:
+    """Yield the songs of a source that a result does not have as they are now, or that could not be read."""
+    for listed, known in _compare(listing, known_paths(result, manifest, source.url)):
+        if listed is not None and (_is_changed(listed, known) or (known is not None and not known.was_read)):
+            yield listed
+
+
+def source_changes(
+    result: GenerationResult, manifest: Manifest, source: ObjectStorage, listing: SortedListing
+) -> SourceChanges:
+    """Return the differences between a source and a result."""
+    new = unread = gone = known_count = 0
+    for listed, known in _compare(listing, known_paths(result, manifest, source.url)):
+        known_count += known is not None
+        if listed is None:
+            gone += 1
+        elif _is_changed(listed, known):
+            new += 1
+        else:
+            unread += known is not None and not known.was_read
+    return SourceChanges(new, unread, gone, known_count)
+
+
+def known_paths(result: GenerationResult, manifest: Manifest, source_url: str) -> Iterator[KnownPath]:
+    """Yield the paths that a result has of a source, each once, sorted."""
+    files = [file for file in manifest.files if file.table == PATHS and file.source == source_url]
+    by_generation = groupby(sorted(files, key=attrgetter("generation")), attrgetter("generation"))
+    streams = [
+        _rows_of(result.storage, -generation, [file.stored for file in group])
+        for generation, group in by_generation
+    ]
+    last = None
+    for path, _, size, etag, digest in heapq.merge(*streams):
+        if path != last:
+            last = path
+            yield KnownPath(path, size, etag, digest != "")
+
+
+def _rows_of(
+    storage: ObjectStorage, order: int, files: list[StoredObject]
+) -> Iterator[tuple[str, int, int, str, str]]:
+    """Yield the rows of the files of a generation: path, ``order``, size, ETag, digest."""
+    for stored, data in zip(files, read_objects(storage, files), strict=True):
+        columns = decode_table(PATH_COLUMNS, stored.name, data)
+        digests = [digest or "" for digest in columns["blake3"]]
+        for path, size, etag, digest in zip(
+            columns["path"], columns["size"], columns["etag"], digests, strict=True
+        ):
+            yield path, order, size, etag, digest
+
+
+def _compare(
+    listing: Iterable[ListedSong], known_rows: Iterable[KnownPath]
+) -> Iterator[tuple[ListedSong | None, KnownPath | None]]:
+    """Yield what is listed and what is known at each path, in the order of the paths."""
+    listed_rows, known = iter(listing), iter(known_rows)
+    song, path = next(listed_rows, None), next(known, None)
+    while song is not None or path is not None:
+        if path is None or (song is not None and song.path < path.path):
+            yield song, None
+            song = next(listed_rows, None)
+        elif song is None or path.path < song.path:
+            yield None, path
+            path = next(known, None)
+        else:
+            yield song, path
+            song, path = next(listed_rows, None), next(known, None)
+
+
+def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
+    """Return whether a listed song is new, or another than the known one."""
+    return known is None or (listed.size, listed.etag) != (known.size, known.etag)
+
+
+def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
+    """Yield the songs of each chunk."""
+    waiting: list[ListedSong] = []
+    size = 0
+    for song in songs:
+        if waiting and (len(waiting) >= max_songs or size + song.size > max_bytes):
+            yield waiting
+            waiting, size = [], 0
+        waiting.append(song)
+        size += song.size
+    if waiting:
+        yield waiting
+
+
+def _write_chunk(
+    result: GenerationResult, generation: int, attempt: str, number: int, songs: list[ListedSong]
+) -> StoredObject:
+    columns = dict(zip(ListedSong._fields, zip(*songs, strict=True), strict=True))
+    name = f"{work_folder(generation)}/plan/{number:06}-{attempt}.parquet"
+    return put_object(result.storage, name, encode_table(PLAN_COLUMNS, columns, {}), len(songs))
+
+
+def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong]:
+    """Return the songs of a chunk.
+
+    Raises:
+        ObjectStorageError: it cannot be read.
+        GenerationError: it is damaged.
+    """
+    (data,) = read_objects(result.storage, [chunk])
+    columns = decode_table(PLAN_COLUMNS, chunk.name, data)
+    songs = [*map(ListedSong._make, zip(*(columns[name] for name in ListedSong._fields), strict=True))]
+    if len(songs) != chunk.rows or any(None in song for song in songs):
+        raise GenerationError(f"{chunk.name} does not have the songs that the plan says.")
+    return songs
+
+
+def temporary_folder(folder: str | None) -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder for songs on the local disk, which is removed in the end."""
+    return tempfile.TemporaryDirectory(prefix="midiprism-", dir=folder, ignore_cleanup_errors=True)

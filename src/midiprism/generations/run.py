@@ -1,0 +1,339 @@
+"""Runs on results in object storage: plan what is new, do the passes, commit, remove what is left over."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+from midiprism.errors import DoubtedScanError, UsageError
+from midiprism.generations.commit import commit_generation
+from midiprism.generations.digests import prefixes_for
+from midiprism.generations.engine import Engine
+from midiprism.generations.engines.local import LocalEngine
+from midiprism.generations.layout import PASSES, PATHS
+from midiprism.generations.listing import SortedListing
+from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.pass_a import digest_chunk
+from midiprism.generations.pass_b import choose_first
+from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.planning import (
+    ChunkLimits,
+    SourceChanges,
+    make_plan,
+    source_changes,
+    temporary_folder,
+)
+from midiprism.generations.result import (
+    GenerationResult,
+    Manifest,
+    Plan,
+    SplitSettings,
+    open_or_create_result,
+    open_result,
+    require_settings,
+)
+from midiprism.generations.splitting import Machine
+from midiprism.generations.sweep import remove_work, sweep
+from midiprism.generations.usage import METER, Usage, total_usage
+from midiprism.objects import (
+    ObjectMissingError,
+    ObjectStorage,
+    StorageUrl,
+    open_storage,
+    parse_storage_url,
+    require_conditions,
+)
+from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
+from midiprism.records.outcomes import FAILED_OUTCOMES
+from midiprism.results.identity import RequestedIdentity
+from midiprism.stores.parquet.schema import import_pyarrow
+
+TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
+    "a": digest_chunk,
+    "b": choose_first,
+    "c": write_chunk,
+}
+"""The task of each pass."""
+
+
+class GenerationProgress(NamedTuple):
+    """Progress of a generation.
+
+    Attributes:
+        generation: its number.
+        songs: that it has.
+        pass_name: one of ``PASSES``.
+        done: tasks of the pass that have a record.
+        tasks: of the pass.
+    """
+
+    generation: int
+    songs: int
+    pass_name: str
+    done: int
+    tasks: int
+
+
+ProgressListener = Callable[[GenerationProgress], None]
+
+
+def _ignore(_progress: GenerationProgress) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of a run.
+
+    Attributes:
+        identity: wanted for the result.
+        settings: of a new generation.
+        retry_failed: whether songs that could not be read are reason enough for a new generation.
+        prune: whether songs that are gone are removed.
+        trust_listing: whether that holds however many are gone.
+        prefixes: of a new result; None to choose by the number of songs.
+        chunks: limits of chunks.
+    """
+
+    identity: RequestedIdentity = field(default_factory=RequestedIdentity)
+    settings: SplitSettings = field(default_factory=SplitSettings)
+    retry_failed: bool = False
+    prune: bool = False
+    trust_listing: bool = False
+    prefixes: int | None = None
+    chunks: ChunkLimits = field(default_factory=ChunkLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """Parts of a run that tests and engines replace.
+
+    Attributes:
+        machine: runs tasks, or this part of them.
+        engine: hands tasks out.
+        on_progress: called after each task.
+        open_storage: opens storage by its URL.
+        clock: measures the age of attempts.
+        shuffle: brings tasks into the order in which they are tried, so that several runs rarely do the same.
+    """
+
+    machine: Machine = field(default_factory=Machine)
+    engine: Engine = field(default_factory=LocalEngine)
+    on_progress: ProgressListener = _ignore
+    open_storage: Callable[..., ObjectStorage] = open_storage
+    clock: Callable[[], float] = time.monotonic
+    shuffle: Callable[[list[int]], None] = random.shuffle
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSummary:
+    """The state of a result after a run.
+
+    Attributes:
+        url: of the result.
+        generation: newest that is committed; 0 for none.
+        songs_planned: songs of the generations that this run finished.
+        songs_gone: paths of the source that the result has and that are not there any more.
+        outcomes: number of songs by outcome.
+        tracks: in the result.
+        links: in the result.
+        usage: requests, bytes and processor time of the generations that this run finished, on all machines,
+            and of this process.
+    """
+
+    url: str
+    generation: int
+    songs_planned: int
+    songs_gone: int
+    outcomes: Mapping[str, int]
+    tracks: int
+    links: int
+    usage: Usage
+
+    @property
+    def songs_failed(self) -> int:
+        """Number of songs that have no tracks because something went wrong."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome in FAILED_OUTCOMES)
+
+
+def split_to_storage(
+    source_url: str, result_url: str, options: RunOptions | None = None, parts: RunParts | None = None
+) -> GenerationSummary:
+    """Split the songs below a URL into the result at another, and return what is there then.
+
+    A generation that another run began is finished first. Then songs that are new or have changed make the
+    next one.
+
+    Raises:
+        UsageError: a URL cannot be used, or the result has another identity.
+        DoubtedScanError: songs are to be removed, and so many are gone that the source may not be all there.
+        ObjectStorageError: storage cannot be read or written. What is recorded stays.
+        GenerationError: the generation cannot go on, or was stopped. What is recorded stays.
+    """
+    options, parts = options or RunOptions(), parts or RunParts()
+    require_settings(options.settings)
+    METER.take()
+    source, storage = _open_both(source_url, result_url, parts, make_folder=True)
+    now = require_conditions(storage)
+    finished: list[Plan] = []
+    with temporary_folder(parts.machine.folder) as folder:
+        listing = SortedListing(source, folder)
+        prefixes = options.prefixes or prefixes_for(listing.count)
+        result = open_or_create_result(storage, options.identity, prefixes)
+        if (plan := _open_plan(result)) is not None:
+            finished.append(_finish(result, plan, source, parts))
+            listing = SortedListing(source, folder)
+        manifest = result.newest_manifest()
+        changes = source_changes(result, manifest, source, listing)
+        prunes = options.prune and changes.gone > 0
+        if prunes:
+            _require_believed(manifest, source, changes, trust=options.trust_listing)
+        gone = 0 if prunes else changes.gone
+        if prunes or changes.new or (options.retry_failed and changes.unread):
+            plan = make_plan(
+                result, manifest, source, listing, options.settings, afresh=prunes, limits=options.chunks
+            )
+            finished.append(_finish(result, plan, source, parts))
+    sweep(result, now)
+    return _summary(result, finished, gone)
+
+
+def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> GenerationSummary | None:
+    """Do open tasks of the generation that is planned, until it is committed.
+
+    Any number of processes may do so, on any machines, and be killed.
+
+    Returns:
+        The state of the result; None if no generation was open.
+
+    Raises:
+        UsageError: there is no result, or its songs are somewhere else.
+        ObjectStorageError: storage cannot be read or written.
+        GenerationError: the generation cannot go on, or was stopped.
+    """
+    parts = parts or RunParts()
+    METER.take()
+    source, storage = _open_both(source_url, result_url, parts, make_folder=False)
+    result = open_result(storage)
+    plan = _open_plan(result)
+    if plan is None:
+        return None
+    require_conditions(storage)
+    return _summary(result, [_finish(result, plan, source, parts)], 0)
+
+
+def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:
+    """Return the places of the songs and of the result.
+
+    Raises:
+        UsageError: one contains the other, or a package is missing.
+    """
+    import_pyarrow()
+    songs, place = parse_storage_url(source_url), parse_storage_url(result_url)
+    if place.contains(songs) or songs.contains(place):
+        raise UsageError(
+            f"{place} and {songs} are one within the other: name a place for the result that has no songs."
+        )
+    return songs, place
+
+
+def _open_both(
+    source_url: str, result_url: str, parts: RunParts, *, make_folder: bool
+) -> tuple[ObjectStorage, ObjectStorage]:
+    """Return the storage of the source and that of the result."""
+    songs, place = parse_places(source_url, result_url)
+    return parts.open_storage(str(songs)), parts.open_storage(str(place), make_folder=make_folder)
+
+
+def _open_plan(result: GenerationResult) -> Plan | None:
+    """Return the plan that is not committed; None if there is none."""
+    plan = result.newest_plan()
+    return None if plan is None or result.is_committed(plan.number) else plan
+
+
+def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: RunParts) -> Plan:
+    """Do what is left of a generation, and return its plan.
+
+    Raises:
+        UsageError: its songs are somewhere else.
+    """
+    if plan.source != source.url:
+        raise UsageError(
+            f"Generation {plan.number} of {result.storage.url} is not finished, and its songs are below "
+            f"{plan.source}: finish it first."
+        )
+    generation = OpenGeneration(result, plan, source, parts.machine, parts.clock)
+    try:
+        for pass_name in PASSES:
+            _do_pass(generation, pass_name, parts)
+        if commit_generation(generation):
+            remove_work(result)
+    except ObjectMissingError:  # others may have finished it, and tidied up
+        if not result.is_committed(plan.number):
+            raise
+    return plan
+
+
+def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> None:
+    total = generation.task_count(pass_name)
+    numbers = generation.open_tasks(pass_name)
+    parts.shuffle(numbers)
+    done = total - len(numbers)
+
+    def report() -> None:
+        plan = generation.plan
+        parts.on_progress(GenerationProgress(plan.number, plan.song_count, pass_name, done, total))
+
+    report()
+    try:
+        for _ in parts.engine.map(partial(run_task, generation, pass_name), numbers):
+            done += 1
+            report()
+    finally:
+        generation.close_splitters()
+
+
+def run_task(generation: OpenGeneration, pass_name: str, number: int) -> None:
+    """Do a task, unless somebody has recorded it meanwhile."""
+    if not generation.is_done(pass_name, number):
+        TASKS[pass_name](generation, number)
+
+
+def _require_believed(
+    manifest: Manifest, source: ObjectStorage, changes: SourceChanges, *, trust: bool
+) -> None:
+    """Check that songs which are gone may be removed.
+
+    Raises:
+        UsageError: the result also has songs of another source.
+        DoubtedScanError: so many of them are gone that the source may not be all there.
+    """
+    if any(file.table == PATHS and file.source != source.url for file in manifest.files):
+        raise UsageError(
+            "The result has songs of several sources, of which only one can be checked for songs that are "
+            "gone: choose another URL for the result, and split them again."
+        )
+    is_much = changes.known >= MIN_SONGS_DOUBTED and changes.gone > MAX_SHARE_MISSING * changes.known
+    if is_much and not trust:
+        raise DoubtedScanError(f"{changes.gone:,} of {changes.known:,} songs of {source.url} are gone")
+
+
+def _summary(result: GenerationResult, finished: Sequence[Plan], gone: int) -> GenerationSummary:
+    manifest = result.newest_manifest()
+    manifests = {
+        plan.number: manifest if plan.number == manifest.number else result.read_manifest(plan.number)
+        for plan in finished
+    }
+    used = total_usage(usage for it in manifests.values() for usage in it.usage.values())
+    return GenerationSummary(
+        result.storage.url,
+        manifest.number,
+        sum(plan.song_count for plan in finished),
+        gone,
+        manifest.outcomes,
+        manifest.rows("tracks"),
+        manifest.rows("links"),
+        used.plus(METER.take(children=False)),
+    )

@@ -1,0 +1,70 @@
+"""The tables of a result in object storage that no other result has, as Parquet files in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from midiprism.generations.errors import GenerationError
+from midiprism.stores.parquet.io import open_reader, open_writer, parquet_errors
+from midiprism.stores.parquet.schema import (
+    SONG_COLUMNS,
+    ColumnValues,
+    ParquetColumn,
+    are_columns,
+    import_pyarrow,
+    make_schema,
+    make_table,
+)
+
+PLAN_COLUMNS = (
+    ParquetColumn("path", "string", description="key of the song below the URL of its source"),
+    ParquetColumn("size", "int64", description="bytes of the song"),
+    ParquetColumn("mtime_ns", "int64", description="time at which it was put, in nanoseconds since 1970"),
+    ParquetColumn("etag", "string", description="ETag, which changes whenever the song does"),
+)
+
+PATH_COLUMNS = (
+    *PLAN_COLUMNS,
+    ParquetColumn("blake3", "string", description="BLAKE3 of the song's bytes; null where it was not read"),
+)
+
+_SONG_COLUMN_NAMES = (
+    *("path", "size", "outcome", "format", "num_tracks", "ticks_per_quarter", "duration_ticks"),
+    *("duration_seconds", "lost_bytes", "track_count"),
+)
+_COLUMNS_BY_NAME = {column.name: column for column in SONG_COLUMNS}
+
+OUTCOME_COLUMNS = (
+    ParquetColumn("blake3", "string", description="BLAKE3 of the song's bytes; null where it was not read"),
+    *(_COLUMNS_BY_NAME[name] for name in _SONG_COLUMN_NAMES),
+    ParquetColumn("problems", "string", description="[[code, message, track, offset]]; null for none"),
+)
+"""The same fields as in the table of songs of a local result, but for those that derive from all songs."""
+
+
+def encode_table(
+    columns: Sequence[ParquetColumn], values: ColumnValues, metadata: Mapping[str, str]
+) -> bytes:
+    """Return a Parquet file with these columns."""
+    arrow = import_pyarrow()
+    schema = make_schema(columns, dict(metadata))
+    sink = arrow.BufferOutputStream()
+    with open_writer(sink, schema, columns) as writer:
+        writer.write_table(make_table(columns, schema, values))
+    return bytes(sink.getvalue())
+
+
+def decode_table(columns: Sequence[ParquetColumn], name: str, data: bytes) -> dict[str, list[Any]]:
+    """Return the values of the columns of a Parquet file.
+
+    Raises:
+        GenerationError: it does not have these columns, or cannot be read.
+    """
+    errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
+    try:
+        file = open_reader(import_pyarrow().BufferReader(data))
+        if not are_columns(file.schema_arrow.names, columns):
+            raise GenerationError(f"{name} does not have the columns that midiprism writes.")
+        table = file.read()
+        return {column.name: table.column(column.name).to_pylist() for column in columns}
+    except errors as error:
+        raise GenerationError(f"{name} cannot be read as Parquet: {error}.") from error

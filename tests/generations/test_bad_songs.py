@@ -1,0 +1,78 @@
+"""A song that kills its worker or hangs costs itself, and nothing else."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.planning import ChunkLimits
+from midiprism.generations.result import SplitSettings, open_result
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.splitting import Machine
+from midiprism.objects import open_storage
+from midiprism.smf.types import SplitSong
+from support.failing_parts import CrashingSplitter
+from support.fake_songs import BASS, PIANO, fake_song, fake_split
+from support.generation_results import memory_url, options, parts, source_with, stored_rows, table_rows
+
+ONE_CHUNK = ChunkLimits(max_songs=20, min_songs=20)
+
+
+def _songs() -> dict[str, bytes]:
+    return {f"{number:02}.mid": fake_song(PIANO, BASS + str(number)) for number in range(8)}
+
+
+def test_songs_that_kill_or_hang_their_workers_have_an_outcome_of_their_own(tmp_path: Path) -> None:
+    bad = {"02x.mid": b"song kill", "04x.mid": b"song hang", "05x.mid": b"song memory"}
+    bad["06x.mid"] = bad["02x.mid"]
+    source, url = source_with(_songs() | bad), memory_url()
+    machine = Machine(1, make_splitter=lambda *_: CrashingSplitter(str(tmp_path)))
+    run_options = options(settings=SplitSettings(timeout=0.5, facts=False), chunks=ONE_CHUNK)
+    summary = split_to_storage(source, url, run_options, parts(machine=machine))
+    assert summary.outcomes == {"failed": 4, "split": 8}
+    storage = open_storage(url)
+    rows = table_rows(storage, open_result(storage).newest_manifest(), "songs")
+    failed = {row["path"]: (row["blake3"] is None, row["problems"][:10]) for row in rows if row["problems"]}
+    assert failed == {
+        "02x.mid": (True, '[["crash",'),
+        "04x.mid": (True, '[["timeout'),
+        "05x.mid": (False, '[["interna'),
+        "06x.mid": (True, '[["crash",'),
+    }
+    again = split_to_storage(source, url, run_options, parts(machine=machine))
+    assert (again.generation, again.songs_planned) == (1, 0)
+
+
+@dataclass(frozen=True)
+class KillingSplitter:
+    """A splitter that ends its process at one song while a file is there."""
+
+    switch: str
+
+    def __call__(self, data: bytes) -> SplitSong:
+        if b"b3" in data and os.path.exists(self.switch):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return fake_split(data)
+
+
+def test_a_song_that_kills_its_workers_only_in_pass_c_is_never_half_committed(tmp_path: Path) -> None:
+    source, url = source_with(_songs()), memory_url()
+    switch = tmp_path / "switch"
+
+    def turn_on(progress: object) -> None:
+        if getattr(progress, "pass_name", "") == "c":
+            switch.touch()
+
+    run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
+    machine = Machine(1, make_splitter=lambda *_: KillingSplitter(str(switch)))
+    with pytest.raises(GenerationError, match=r"03\.mid was split once, and could not be split again"):
+        split_to_storage(source, url, run_options, parts(machine=machine, on_progress=turn_on))
+    assert open_result(open_storage(url)).newest_manifest().number == 0
+    switch.unlink()
+    split_to_storage(source, url, run_options, parts(machine=machine))
+    other = memory_url()
+    split_to_storage(source, other, run_options, parts(machine=Machine(make_splitter=lambda *_: fake_split)))
+    assert stored_rows(url) == stored_rows(other)

@@ -1,0 +1,174 @@
+"""Other programs read the tables of a result: by the names of its files, as Delta Lake, as Iceberg."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import datasets
+import deltalake
+import duckdb
+import polars
+import pytest
+from pyiceberg.table import StaticTable
+
+import midiprism
+from midiprism.errors import UsageError
+from midiprism.generations.publication.iceberg import publish_iceberg
+from midiprism.generations.publication.publish import FORMATS, publish_result
+from midiprism.generations.publication.table import COLUMNS, GENERATION_PROPERTY, PublishedTable, TableSource
+from midiprism.generations.result import open_result
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.sweep import GRACE, sweep
+from midiprism.objects import open_storage, parse_storage_url
+from support.generation_results import options, parts, put_songs, some_songs, table_rows
+from support.object_stores import s3_server
+from support.sample_songs import sample_songs
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    """Return the URL of a folder of songs."""
+    url = (tmp_path / "my songs").as_uri()
+    put_songs(open_storage(url, make_folder=True), some_songs(6))
+    return url
+
+
+@pytest.fixture
+def lake(tmp_path: Path, source: str) -> str:
+    """Return the URL of a result of these songs, beside whose files there is one that does not count."""
+    url = (tmp_path / "the lake").as_uri()
+    split_to_storage(source, url, options(), parts())
+    open_storage(url).put("tracks/tracks-000009-stray.parquet", b"of a run that was killed")
+    return url
+
+
+def expected_digests(url: str, table: str) -> list[str]:
+    storage = open_storage(url)
+    column = "track_blake3" if table == "links" else "blake3"
+    rows = table_rows(storage, open_result(storage).newest_manifest(), table)
+    return sorted(str(row[column]) for row in rows)
+
+
+def digests_of(arrow_table: Any, table: str) -> list[str]:
+    return sorted(map(str, arrow_table.column("track_blake3" if table == "links" else "blake3").to_pylist()))
+
+
+def read_delta(table: PublishedTable, **settings: Any) -> Any:
+    return deltalake.DeltaTable(table.location, **settings).to_pyarrow_table()
+
+
+def read_iceberg(table: PublishedTable, **settings: Any) -> Any:
+    return StaticTable.from_metadata(table.location, **settings).scan().to_arrow()
+
+
+READERS = {"delta": read_delta, "iceberg": read_iceberg}
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
+    lake: str, source: str, table_format: str
+) -> None:
+    first = [*publish_result(lake, table_format)]
+    assert [it.table for it in first] == [*COLUMNS]
+    assert all(
+        digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in first
+    )
+    assert [*publish_result(lake, table_format)] == first
+    put_songs(open_storage(source), {f"new/{n}.mid": sample_songs()[20 + n].data for n in range(3)})
+    split_to_storage(source, lake, options(), parts())
+    second = [*publish_result(lake, table_format)]
+    assert [it.generation for it in second] == [2] * 3
+    assert second[0].rows > first[0].rows
+    assert all(
+        digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in second
+    )
+    for name in ("good", "new", "Broken"):
+        for info in [*open_storage(source).list(name)][1:]:
+            open_storage(source).delete([info.key])
+    split_to_storage(source, lake, options(prune=True, trust_listing=True), parts())
+    third = [*publish_result(lake, table_format)]
+    assert third[0].rows < first[0].rows
+    assert all(
+        digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in third
+    )
+
+
+def test_publications_state_their_generation(lake: str) -> None:
+    (tracks, *_) = publish_result(lake, "delta")
+    table = deltalake.DeltaTable(tracks.location)
+    assert table.transaction_version("midiprism") == tracks.generation == 1
+    assert table.history()[0][GENERATION_PROPERTY] == 1
+    (tracks, *_) = publish_result(lake, "iceberg")
+    assert StaticTable.from_metadata(tracks.location).properties[GENERATION_PROPERTY] == "1"
+
+
+def test_a_sweep_leaves_publications_and_removes_strays(lake: str) -> None:
+    tables = [*publish_result(lake, "delta"), *publish_result(lake, "iceberg")]
+    storage = open_storage(lake)
+    result = open_result(storage)
+    later = storage.info("midiprism.json").modified + GRACE + timedelta(hours=1)
+    sweep(result, later)
+    assert "tracks/tracks-000009-stray.parquet" not in {info.key for info in storage.list("tracks")}
+    assert read_delta(tables[0]).num_rows == tables[0].rows
+    assert read_iceberg(tables[3]).num_rows == tables[3].rows
+
+
+def test_metadata_of_earlier_iceberg_tables_are_removed_after_a_while(lake: str, source: str) -> None:
+    (first, *_) = publish_result(lake, "iceberg")
+    put_songs(open_storage(source), {"new.mid": sample_songs()[30].data})
+    split_to_storage(source, lake, options(), parts())
+    storage = open_storage(lake)
+    manifest = open_result(storage).newest_manifest()
+    table = TableSource("tracks", storage, parse_storage_url(lake), manifest)
+    second = publish_iceberg(table, grace=timedelta(seconds=-5))
+    assert read_iceberg(second).num_rows == second.rows
+    assert not Path(first.location.removeprefix("file://")).exists()
+
+
+def test_an_earlier_generation_does_not_replace_a_later_one(lake: str, source: str) -> None:
+    storage = open_storage(lake)
+    early = open_result(storage).newest_manifest()
+    put_songs(open_storage(source), {"new.mid": sample_songs()[30].data})
+    split_to_storage(source, lake, options(), parts())
+    for name, publish in FORMATS.items():
+        newest = next(publish_result(lake, name))
+        again = publish(TableSource("tracks", storage, parse_storage_url(lake), early))
+        assert (again.generation, again.location) == (2, newest.location)
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_buckets_are_published(table_format: str) -> None:
+    with s3_server() as address:
+        put_songs(open_storage("s3://lake/songs"), some_songs(4))
+        split_to_storage("s3://lake/songs", "s3://lake/result", options(), parts())
+        (tracks, *_) = publish_result("s3://lake/result", table_format)
+        settings: dict[str, Any] = (
+            {"storage_options": {"allow_http": "true"}}
+            if table_format == "delta"
+            else {"properties": {"s3.endpoint": address, "s3.region": "us-east-1"}}
+        )
+        found = digests_of(READERS[table_format](tracks, **settings), "tracks")
+        assert found == expected_digests("s3://lake/result", "tracks")
+
+
+def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: Path) -> None:
+    files = midiprism.table_files(lake, "tracks")
+    rows = len(expected_digests(lake, "tracks"))
+    query = "SELECT count(*) FROM read_parquet(?)"
+    assert duckdb.execute(query, [files]).fetchall() == [(rows,)]
+    assert polars.scan_parquet(files).select(polars.len()).collect().item() == rows
+    loaded = datasets.load_dataset(
+        "parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert len(loaded) == rows
+    assert midiprism.table_files(lake, "tracks", generation=1) == files
+
+
+def test_unknown_tables_generations_and_places_are_refused(lake: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'track' is no table: use one of tracks, links"):
+        midiprism.table_files(lake, "track")
+    with pytest.raises(UsageError, match="has no generation 7"):
+        midiprism.table_files(lake, generation=7)
+    memory = "memory://no-result"
+    with pytest.raises(UsageError, match="holds no midiprism result"):
+        [*publish_result(memory, "delta")]
