@@ -110,7 +110,7 @@ _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
 
 
-class NewTracks(NamedTuple):
+class TracksToStore(NamedTuple):
     """Tracks that are to be stored.
 
     Attributes:
@@ -121,13 +121,13 @@ class NewTracks(NamedTuple):
     digests: Sequence[bytes]
     columns: Mapping[str, Sequence[Any]]
 
-    def only(self, wanted: Container[bytes]) -> "NewTracks":
+    def only(self, wanted: Container[bytes]) -> "TracksToStore":
         """Return those tracks whose digests are wanted."""
         takes = [digest in wanted for digest in self.digests]
         if all(takes):
             return self
         columns = {name: [*compress(column, takes)] for name, column in self.columns.items()}
-        return NewTracks([*compress(self.digests, takes)], columns)
+        return TracksToStore([*compress(self.digests, takes)], columns)
 
 
 class BatchBuilder:
@@ -147,7 +147,7 @@ class BatchBuilder:
         self._tracks: dict[str, list[Any]] = {name: [] for name in TRACK_COLUMN_NAMES}
         self._track_indices: dict[bytes, int] = {}
 
-    def new_tracks(self, pending: Iterable[PendingSong]) -> "NewTracks":
+    def new_tracks(self, pending: Iterable[PendingSong]) -> "TracksToStore":
         """Return those tracks of songs that the batch does not have yet, each once, in the order of links."""
         digests: list[bytes] = []
         tracks: list[SplitTrack] = []
@@ -162,7 +162,7 @@ class BatchBuilder:
                 if digest not in known:
                     new.setdefault(digest, track)
             digests, tracks = [*new], [*new.values()]
-        return NewTracks(digests, _split_columns(tracks))
+        return TracksToStore(digests, _split_columns(tracks))
 
     def reject_track(self, digest: bytes, problem: ProblemRecord) -> None:
         """Let songs with this track fail, unless the store takes it later."""
@@ -171,7 +171,7 @@ class BatchBuilder:
 
     def add_tracks(
         self,
-        tracks: "NewTracks",
+        tracks: "TracksToStore",
         stored: Mapping[bytes, StoredTrack],
         digests_with_facts: Sequence[bytes],
         facts: Mapping[str, Sequence[Any]],

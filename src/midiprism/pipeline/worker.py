@@ -13,9 +13,9 @@ from midiprism.pipeline.batch_reader import EMPTY_CHUNK, BatchChunk, BatchReader
 from midiprism.pipeline.record_builder import (
     BatchBuilder,
     FailedSong,
-    NewTracks,
     PendingSong,
     SplitOutcome,
+    TracksToStore,
     internal_error,
     song_head,
 )
@@ -289,7 +289,7 @@ class Worker:
         self._builder.add_tracks(tracks, stored, *self._facts_of_new(tracks, stored))
 
     def _facts_of_new(
-        self, tracks: NewTracks, stored: Mapping[bytes, StoredTrack]
+        self, tracks: TracksToStore, stored: Mapping[bytes, StoredTrack]
     ) -> tuple[Sequence[bytes], Mapping[str, Sequence[Any]]]:
         """Return the digests of the tracks that are new to the store, and a column for each of their facts.
 
