@@ -6,11 +6,13 @@ COPY scripts/web /source/scripts/web
 RUN cd /source/scripts/web && npm ci --silent && npm run --silent build
 
 FROM python:3.12-slim AS build
+# docs/how-to/cluster.md adds others.
+ARG EXTRAS=parquet,postgresql,web
 COPY pyproject.toml README.md LICENSE hatch_build.py /source/
 COPY src /source/src
 COPY --from=pages /source/src/midiprism/web/static/vendor /source/src/midiprism/web/static/vendor
 RUN python -m venv /opt/midiprism \
-    && /opt/midiprism/bin/pip install --no-cache-dir '/source[parquet,postgresql,web]'
+    && /opt/midiprism/bin/pip install --no-cache-dir "/source[$EXTRAS]"
 
 FROM python:3.12-slim
 COPY --from=build /opt/midiprism /opt/midiprism

@@ -34,12 +34,12 @@ SAMPLE_OPTIONS := --songs 200 --seed 1 --duplicates 0.49
 MIN_COVERAGE := 95
 
 .DEFAULT_GOAL := help
-.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress bench-kernel bench bench-names bench-growth bench-search bench-similar bench-serve bench-advice bench-builds format clean
+.PHONY: help split web serve test lint types coverage docs fuzz costs damage-table stress cluster bench-kernel bench bench-names bench-growth bench-search bench-similar bench-scale-out bench-serve bench-advice bench-builds format clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' Makefile | while IFS=@ read -r name what; do \
-		printf '  %-14s %s\n' "$$name" "$$what"; done
+		printf '  %-16s %s\n' "$$name" "$$what"; done
 
 split: $(STAMP)-package ## Split the songs in SRC= (or sample songs) into OUT= (or split)
 	@set -eu; \
@@ -98,6 +98,10 @@ costs: $(STAMP)-test ## Check the time and memory that crafted songs take
 stress: $(STAMP)-test ## Kill commands at random for SECONDS= (1200), or ROUNDS=, and check that nothing is lost
 	$(RUN) fuzz/stress_kills.py $(if $(ROUNDS),--rounds $(ROUNDS),--seconds $(SECONDS))
 
+# CORPUS may be a folder, or several zip archives with spaces between them.
+cluster: $(STAMP)-test ## Try a cluster: SeaweedFS and Ray with two nodes split samples and CORPUS=, folders or zips
+	PYTHONPATH=tests $(RUN) scripts/try_cluster.py -- $${CORPUS:+$$CORPUS}
+
 damage-table: $(STAMP)-damage ## Show what midiprism, mido, symusic and partitura make of damaged songs
 	$(RUN) fuzz/damage_table.py
 
@@ -123,6 +127,9 @@ bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=
 
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks search_speed --work "$$WORK" --songs $(SONGS)
+
+bench-scale-out: $(STAMP)-test ## Measure the processor time of songs in object storage and on Ray, in WORK=
+	$(RUN) benchmarks scale_out --work "$$WORK"
 
 bench-serve: $(STAMP)-test ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=, and in a browser
 	$(RUN) benchmarks serve_speed --work "$$WORK" --songs $(SONGS)

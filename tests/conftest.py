@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from support import catalog_access
+from support.cloud_servers import azurite_server, seaweedfs_server
 from support.nightly import NIGHTLY
 from support.postgres import PostgresServer, find_installations
 
@@ -88,6 +89,20 @@ def catalog_backend(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
     finally:
         catalog_access.reset()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_address() -> Iterator[str]:
+    """Start SeaweedFS once per test process. Tests name it in the environment with ``use_s3``."""
+    with seaweedfs_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def azurite_address() -> Iterator[str]:
+    """Start Azurite once per test process. Tests name it in the environment with ``use_azure``."""
+    with azurite_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ OPTIONAL_PACKAGES = {
     "psycopg": "psycopg[binary]>=3.2",
     "obstore": "obstore>=0.12",
     "boto3": "boto3>=1.34",
+    "ray": "ray>=2.40",
     "deltalake": "deltalake>=1.6",
     "pyiceberg": "pyiceberg[sql-sqlite]>=0.10",
     "starlette": "starlette>=1.0",

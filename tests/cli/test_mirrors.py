@@ -58,7 +58,23 @@ def test_the_progress_of_a_mirror_is_shown(run_cli: Run, url: str, monkeypatch: 
     assert "mirroring: 5 of 5 paths of songs" in run_cli("list", url)[2]
 
 
-@pytest.mark.parametrize("command", [("forget", "a"), ("relocate", "to"), ("features",)])
+def test_songs_are_forgotten_by_their_names(run_cli: Run, url: str) -> None:
+    code, text, _ = run_cli("forget", url, "3", "--dry-run")
+    assert code == 0
+    assert "Would remove 1 song and " in text
+    code, text, _ = run_cli("forget", url, "3", "--yes", "--json")
+    assert (code, json.loads(text.splitlines()[-1])["songs"]) == (0, 1)
+    assert run_cli("list", url, "song:=3", "--quiet")[1] == ""
+    assert "No song matches" in run_cli("forget", url, "--where", "song:=3")[1]
+
+
+def test_a_removal_is_not_undone(run_cli: Run, url: str) -> None:
+    code, _, errors = run_cli("forget", url, "--undo")
+    assert code == 2
+    assert "cannot be undone: split again" in errors
+
+
+@pytest.mark.parametrize("command", [("relocate", "to"), ("features",)])
 def test_commands_that_write_refuse_it(run_cli: Run, url: str, command: tuple[str, ...]) -> None:
     code, _, errors = run_cli(command[0], url, *command[1:])
     assert code == 2

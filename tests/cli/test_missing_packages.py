@@ -49,5 +49,5 @@ def test_a_missing_package_exits_2_and_names_the_command_that_installs_it(
 def test_the_commands_install_what_the_package_declares() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    extras_of_users = ("parquet", "postgresql", "cloud", "delta", "iceberg", "web")
+    extras_of_users = ("ray", "parquet", "postgresql", "cloud", "delta", "iceberg", "web")
     assert {*OPTIONAL_PACKAGES.values()} == {it for name in extras_of_users for it in extras[name]}

@@ -3,11 +3,14 @@
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from midiprism.cli.commands.split_options import EngineChoice
+from midiprism.generations.engines import ENGINES
 from midiprism.generations.run import split_to_storage
 from midiprism.optional_packages import OPTIONAL_PACKAGES
 from support.generation_results import options, parts
@@ -44,6 +47,14 @@ def test_songs_are_split_and_the_result_is_counted(run_cli: Run, songs: str, lak
     assert facts["songs_failed"] == 1
 
 
+def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "my songs" / "more.zip", "w") as archive:
+        archive.writestr("a.mid", sample_songs()[7].data)
+    for options_of_run, expected in [((), 3), (("--archives",), 4)]:
+        output = run_cli("split", songs, "-o", lake, "--workers", "0", "--json", *options_of_run)[1]
+        assert json.loads(output.splitlines()[-1])["outcomes"] == {"corrupt": 1, "split": expected}
+
+
 def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: str) -> None:
     run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
     code, output, _ = run_cli("work", lake, "--source", songs)
@@ -76,7 +87,7 @@ def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str,
         (["--store", "files"], "--store is not for"),
         (["--database", "postgresql://localhost/x"], "--database is not for"),
         (["--redo"], "--redo is not for"),
-        (["--archives"], "--archives is not for"),
+        (["--column", "a"], "--column is not for"),
         (["--id", "name"], "--id is not for"),
         (["--metrics-port", "0"], "--metrics-port is not for"),
         (["--lease", "3"], "--lease is not for"),
@@ -259,3 +270,52 @@ def test_a_package_that_publishing_needs_is_named(
     code, _, error = run_cli("publish", lake, "--as", table_format)
     assert code == 2
     assert f"-m pip install '{OPTIONAL_PACKAGES[package]}'" in error
+
+
+def test_a_sweep_says_what_it_removed(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    stray = tmp_path / "lake" / "tracks" / "stray.parquet"
+    stray.write_bytes(b"12")
+    assert run_cli("sweep", lake)[:2] == (0, "0 objects with 0 bytes removed.\n")
+    os.utime(stray, (1, 1))
+    code, output, _ = run_cli("sweep", lake, "--json", "-q")
+    assert (code, json.loads(output)) == (0, {"objects": 1, "bytes": 2})
+    assert not stray.exists()
+    assert "holds no midiprism result" in run_cli("sweep", (tmp_path / "my songs").as_uri())[2]
+    assert not (tmp_path / "my songs" / "probes").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--address", "auto"], "--address is that of a Ray cluster: give --engine ray too"),
+        (["--engine", "local", "--address", "auto"], "--address is that of a Ray cluster"),
+        (["--engine", "dask"], "'dask' is not one of 'local', 'ray'"),
+    ],
+    ids=str,
+)
+def test_options_of_engines_that_do_not_fit_are_refused(
+    run_cli: Run, songs: str, lake: str, arguments: list[str], reason: str
+) -> None:
+    code, _, error = run_cli("split", songs, "-o", lake, *arguments)
+    assert code == 2
+    assert reason in " ".join(error.split())
+
+
+def test_folders_have_no_engine(run_cli: Run, songs: str, tmp_path: Path) -> None:
+    code, _, error = run_cli("split", tmp_path / "my songs", "-o", tmp_path / "out", "--engine", "ray")
+    assert code == 2
+    assert "--engine and --address are for results in object storage" in error
+
+
+def test_ray_that_is_missing_is_named(
+    run_cli: Run, songs: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, error = run_cli("split", songs, "-o", lake, "--engine", "ray")
+    assert code == 2
+    assert "The engine ray needs the package ray" in error
+
+
+def test_every_engine_can_be_chosen() -> None:
+    assert {it.value for it in EngineChoice} == {*ENGINES}

@@ -7,9 +7,10 @@ import pytest
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.pass_task import TASKS
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
-from midiprism.generations.run import TASKS, RunParts, split_to_storage, work_on
+from midiprism.generations.run import RunParts, split_to_storage, work_on
 from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest, open_storage
 from support.generation_results import (
     memory_url,
@@ -170,6 +171,29 @@ def test_tasks_that_are_done_twice_change_nothing() -> None:
     names = [file.stored.name for file in result.newest_manifest().files]
     strays = {info.key for info in storage.list("tracks")} - set(names)
     assert strays  # the shards of the second attempts, which nothing names
+
+
+def test_a_task_that_fails_leaves_nothing_to_the_next_one() -> None:
+    url = memory_url()
+    with suppress(KilledError):
+        split_to_storage(source_url(), url, OPTIONS, hooked_parts(_before_create("work/000001/c")))
+    fails = [True]
+
+    def fail_once(when: When, name: str, key: str) -> None:
+        if fails and (when, name) == ("before", "put") and key.startswith("tracks/"):
+            fails.clear()
+            raise ObjectStorageError("503", is_transient=True)
+
+    result = open_result(HookedStorage(open_storage(url), fail_once))
+    plan = result.newest_plan()
+    assert plan is not None
+    generation = OpenGeneration(result, plan, open_storage(source_url()))
+    with pytest.raises(ObjectStorageError, match="503"):
+        TASKS["c"](generation, 0)
+    for number in range(generation.task_count("c")):
+        TASKS["c"](generation, number)
+    work_on(url, source_url(), parts())
+    assert stored_rows(url) == expected()
 
 
 def _before_create(folder: str) -> Hook:

@@ -1,8 +1,10 @@
 """A mirror answers like a local result of the same songs, and follows the generations."""
 
+import io
 import json
 import os
 import re
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from midiprism.results.result_dir import open_catalog_of
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.search.find import open_search
 from midiprism.search.parse_query import parse_query
+from midiprism.sources import open_source
 from midiprism.stores.types import TrackLocation
 from support.generation_results import (
     memory_url,
@@ -100,6 +103,25 @@ def test_a_mirror_has_the_tracks_and_outcomes_of_a_local_result(tmp_path: Path) 
     assert mirror == mirror_folder(url)
     with open_catalog_of(mirror, None) as catalog:
         assert not FactIndex(catalog, FACTS_VERSION).some_lack_facts()
+
+
+def test_songs_of_archives_are_in_the_mirror(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        for number, data in enumerate(song_bytes(2, 6)):
+            members.writestr(f"in/{number}.mid", data)
+    first, second = song_bytes(0, 2)
+    songs = {"a.mid": first, "b.zip": archive.getvalue(), "c.mid": second}
+    source, url = source_with(songs), memory_url()
+    split(source, url, archives=True)
+    local = tmp_path / "songs"
+    local.mkdir()
+    for key, data in songs.items():
+        (local / key).write_bytes(data)
+    split_library(open_source([local], enter_archives=True), tmp_path / "out", store="parquet", workers=0)
+    found = [json.loads(row) for row in rows(update_mirror(url), source)]
+    expected = [json.loads(row) for row in rows(str(tmp_path / "out"), str(local))]
+    assert found == expected
 
 
 def test_the_tracks_of_a_mirror_are_read_from_storage(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from midiprism.generations.result import Manifest, open_result
 from midiprism.generations.run import RunOptions, RunParts
 from midiprism.generations.tables import OUTCOME_COLUMNS
 from midiprism.objects import ObjectStorage, ReadRequest, open_storage
+from midiprism.sources import open_source
 from support.broken_files import BROKEN_FILES
 from support.sample_songs import sample_songs
 
@@ -96,14 +97,17 @@ def table_rows(storage: ObjectStorage, manifest: Manifest, table: str) -> list[d
     return found
 
 
-def local_rows(songs: dict[str, bytes], folder: Path, **settings: Any) -> Rows:
+def local_rows(
+    songs: dict[str, bytes], folder: Path, *, enter_archives: bool = False, **settings: Any
+) -> Rows:
     """Return the sorted rows of a local result in Parquet files of the same songs."""
     for key, data in songs.items():
         path = folder / "songs" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     out = folder / "out"
-    split_library(folder / "songs", out, store="parquet", workers=0, **settings)
+    source = open_source([folder / "songs"], enter_archives=enter_archives)
+    split_library(source, out, store="parquet", workers=0, **settings)
     rows: Rows = {}
     for table in ("tracks", "links"):
         found = [row for file in (out / table).glob("*.parquet") for row in _read(file)]

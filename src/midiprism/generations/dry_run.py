@@ -7,7 +7,8 @@ from midiprism.generations.digests import prefixes_for
 from midiprism.generations.errors import NoGenerationsError
 from midiprism.generations.estimate import CostEstimate, estimate_cost, measure_chunks
 from midiprism.generations.listing import ListedSong, SortedListing
-from midiprism.generations.planning import new_songs, source_changes, temporary_folder
+from midiprism.generations.local_folder import temporary_folder
+from midiprism.generations.planning import new_songs, source_changes
 from midiprism.generations.result import GenerationResult, Manifest, open_result, require_settings
 from midiprism.generations.run import RunOptions, RunParts, parse_places
 from midiprism.objects import ObjectMissingError
@@ -42,7 +43,7 @@ def estimate_split(
     source = parts.open_storage(str(songs_place))
     result = _existing(str(result_place), parts)
     with temporary_folder(parts.machine.folder) as folder:
-        listing = SortedListing(source, folder)
+        listing = SortedListing(source, folder, containers=options.archives)
         manifest, unfinished = Manifest(), None
         songs: Iterable[ListedSong] = listing
         prefixes = options.prefixes or prefixes_for(listing.count)

@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
 
-from midiprism.generations.listing import ListedSong
+from midiprism.generations.containers import read_container
+from midiprism.generations.listing import ListedSong, is_container, object_key
 from midiprism.generations.song_pack import PackWriter
 from midiprism.objects import (
     ObjectAccessError,
@@ -52,6 +53,8 @@ class SongFetcher:
         limit: most bytes of a song that are kept.
 
     Attributes:
+        songs: in the order of the pack, which has all songs of a container in its place.
+        containers: the containers that were read.
         unread: the songs that could not be read.
     """
 
@@ -61,6 +64,8 @@ class SongFetcher:
         self._limit = limit
         self._access_error: ObjectAccessError | None = None
         self._songs_read = 0
+        self.songs: list[ListedSong] = []
+        self.containers: list[ListedSong] = []
         self.unread: list[UnreadSong] = []
 
     def fetch(self, songs: Sequence[ListedSong], batch_songs: int) -> Iterator[list[int]]:
@@ -72,7 +77,9 @@ class SongFetcher:
         positions: list[int] = []
         for first in range(0, len(songs), _GROUP_SONGS):
             group = songs[first : first + _GROUP_SONGS]
-            for position, content in enumerate(self._read_group(group), first):
+            for song, content in self._read_group(group):
+                position = len(self.songs)
+                self.songs.append(song)
                 if isinstance(content, SongContent):
                     self._songs_read += 1
                     self._pack.add(content)
@@ -91,20 +98,36 @@ class SongFetcher:
         if self._access_error is not None and not self._songs_read:
             raise self._access_error
 
-    def _read_group(self, songs: Sequence[ListedSong]) -> Iterator[SongContent | UnreadableError]:
+    def _read_group(
+        self, songs: Sequence[ListedSong]
+    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
         small = [song for song in songs if self._is_small(song)]
         answers = self._source.read_many(ReadRequest(song.path, etag=song.etag) for song in small)
         for song in songs:
+            if is_container(song):
+                yield from self._read_container(song)
+                continue
             answer = next(answers) if self._is_small(song) else self._read_large(song)
             if isinstance(answer, bytes):
-                yield SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns)
+                yield song, SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns)
             elif isinstance(answer, ObjectStorageError):
-                yield self._unreadable(answer)
+                yield song, self._unreadable(answer)
             else:
-                yield answer
+                yield song, answer
+
+    def _read_container(
+        self, container: ListedSong
+    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
+        """Yield the songs of a container; the container itself if it cannot be read from the store."""
+        try:
+            yield from read_container(self._source, container, self._pack.folder, self._limit)
+        except ObjectStorageError as error:
+            yield container._replace(path=object_key(container)), self._unreadable(error)
+        else:
+            self.containers.append(container)
 
     def _is_small(self, song: ListedSong) -> bool:
-        return song.size <= min(SMALL_SONG_BYTES, self._limit)
+        return song.size <= min(SMALL_SONG_BYTES, self._limit) and not is_container(song)
 
     def _read_large(self, song: ListedSong) -> SongContent | UnreadableError | ObjectStorageError:
         """Read a song in ranges through a file, by the rules for files."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from midiprism.objects import ObjectInfo, ObjectStorage
-from midiprism.sources.file_types import is_junk_member, is_midi_name
+from midiprism.sources.file_types import is_archive, is_junk_member, is_midi_name, is_parquet
 
 RUN_SONGS = 100_000
 """Songs that are sorted in memory; if there are more, sorted runs go to the local disk."""
@@ -16,12 +16,26 @@ _MAX_TIME_NS = (1 << 63) - 1
 
 
 class ListedSong(NamedTuple):
-    """A song as a source lists it: a row of ``PLAN_COLUMNS``."""
+    """A song as a source lists it: a row of ``PLAN_COLUMNS``.
+
+    A container, an archive or a Parquet file, has a slash at the end of its path, so that its songs follow
+    it in the order of paths.
+    """
 
     path: str
     size: int
     mtime_ns: int
     etag: str
+
+
+def is_container(song: ListedSong) -> bool:
+    """Return whether an object is an archive or a Parquet file with songs."""
+    return song.path.endswith("/")
+
+
+def object_key(song: ListedSong) -> str:
+    """Return the key of the object that a song or a container is."""
+    return song.path.removesuffix("/")
 
 
 class SortedListing:
@@ -30,24 +44,28 @@ class SortedListing:
     Args:
         storage: the source.
         folder: for sorted runs.
+        containers: whether archives and Parquet files count, each as one song.
         run_songs: see ``RUN_SONGS``.
 
     Attributes:
-        count: number of songs.
+        count: number of songs and containers.
 
     Raises:
         ObjectStorageError: the source cannot be listed.
     """
 
-    def __init__(self, storage: ObjectStorage, folder: str, run_songs: int = RUN_SONGS) -> None:
+    def __init__(
+        self, storage: ObjectStorage, folder: str, run_songs: int = RUN_SONGS, *, containers: bool = False
+    ) -> None:
         self.count = 0
         self._paths: list[str] = []
         self._last_run: list[ListedSong] = []
         for info in storage.list():
-            if not _is_song(info):
+            end = _end_of_path(info, containers=containers)
+            if end is None:
                 continue
             self.count += 1
-            self._last_run.append(_listed(info))
+            self._last_run.append(_listed(info, end))
             if len(self._last_run) >= run_songs:
                 self._write_run(folder)
         self._last_run.sort()
@@ -69,12 +87,19 @@ def _read_run(path: str) -> Iterator[ListedSong]:
             yield ListedSong._make(json.loads(line))
 
 
-def _is_song(info: ObjectInfo) -> bool:
-    """Return whether an object is a song by its name; empty objects, such as those of folders, are none."""
+def _end_of_path(info: ObjectInfo, *, containers: bool) -> str | None:
+    """Return what follows the key of a song or container in its path; None for other objects, by their names.
+
+    Empty objects, such as those of folders, are no songs.
+    """
     path = info.key.encode()
-    return info.size > 0 and is_midi_name(path) and not is_junk_member(path)
+    if info.size == 0 or is_junk_member(path):
+        return None
+    if is_midi_name(path):
+        return ""
+    return "/" if containers and (is_archive(path) or is_parquet(path)) else None
 
 
-def _listed(info: ObjectInfo) -> ListedSong:
+def _listed(info: ObjectInfo, end: str) -> ListedSong:
     mtime_ns = int(info.modified.timestamp() * 1_000_000) * 1_000
-    return ListedSong(info.key, info.size, max(0, min(mtime_ns, _MAX_TIME_NS)), info.etag)
+    return ListedSong(info.key + end, info.size, max(0, min(mtime_ns, _MAX_TIME_NS)), info.etag)

@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
 from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
 from midiprism.generations.layout import PATHS, SONGS
-from midiprism.generations.listing import ListedSong
+from midiprism.generations.listing import ListedSong, object_key
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
-from midiprism.generations.planning import read_chunk, temporary_folder
+from midiprism.generations.planning import read_chunk
 from midiprism.generations.song_pack import (
     DATA_FILE,
     INDEX_FILE,
@@ -66,8 +67,12 @@ class _ChunkTask:
 
     def split(self) -> None:
         """Read and split all songs."""
-        with closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.digest_splitter.split(batches):
+        splitter = self._generation.digest_splitter
+        with (
+            closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done)
         failed = [
             UnreadSong(position, outcome, problem)
@@ -78,7 +83,11 @@ class _ChunkTask:
 
     def _batches(self) -> Iterator[Batch]:
         for positions in self._fetcher.fetch(self._songs, BATCH_SONGS):
-            songs = [(position, self._songs[position]) for position in positions if self._is_first(position)]
+            songs = [
+                (position, self._fetcher.songs[position])
+                for position in positions
+                if self._is_first(position)
+            ]
             if songs:
                 folder = self._pack.folder
                 yield tuple(
@@ -141,13 +150,20 @@ class _ChunkTask:
             None if position in unread_positions else song.digest.hex()
             for position, song in enumerate(packed)
         ]
-        columns = dict(zip(ListedSong._fields, zip(*self._songs, strict=True), strict=True))
-        return {**columns, "blake3": digests}
+        containers = {container.path for container in self._fetcher.containers}
+        rows = [
+            (*song, digest, _container_of(song, containers))
+            for song, digest in zip(self._fetcher.songs, digests, strict=True)
+        ]
+        rows += [(*it, None, object_key(it)) for it in self._fetcher.containers]
+        rows.sort(key=lambda row: row[0])
+        names = [column.name for column in PATH_COLUMNS]
+        return dict(zip(names, zip(*rows, strict=True), strict=True))
 
     def _write_unread(self, task: str, attempt: Attempt) -> StoredObject | None:
         if not self._unread:
             return None
-        listed = [self._songs[song.position] for song in self._unread]
+        listed = [self._fetcher.songs[song.position] for song in self._unread]
         rows: dict[str, Sequence[Any]] = {column.name: [None] * len(listed) for column in OUTCOME_COLUMNS}
         rows |= {
             "path": [song.path for song in listed],
@@ -170,3 +186,18 @@ class _ChunkTask:
 def problems_as_json(problems: Sequence[ProblemRecord]) -> str | None:
     """Return problems as a JSON array; None for none."""
     return json.dumps(problems, ensure_ascii=False) if problems else None
+
+
+def songs_in_pack(columns: Mapping[str, Sequence[Any]]) -> list[ListedSong]:
+    """Return the songs of a chunk, in the order of its pack, by the rows of its table of paths."""
+    rows = zip(*(columns[name] for name in (*ListedSong._fields, "container")), strict=True)
+    return [ListedSong._make(row) for *row, container in rows if row[0] != f"{container}/"]
+
+
+def _container_of(song: ListedSong, containers: Container[str]) -> str | None:
+    """Return the key of the container that holds a song; None for an object of its own."""
+    at = 0
+    while (at := song.path.find("/", at) + 1) > 0:
+        if song.path[:at] in containers:
+            return song.path[: at - 1]
+    return None

@@ -19,9 +19,9 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.fetching import run_ahead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
-from midiprism.generations.pass_a import problems_as_json
-from midiprism.generations.planning import read_chunk, temporary_folder
+from midiprism.generations.pass_a import problems_as_json, songs_in_pack
 from midiprism.generations.shard_uploads import ShardUploads
 from midiprism.generations.song_pack import (
     DATA_FILE,
@@ -34,7 +34,7 @@ from midiprism.generations.song_pack import (
 )
 from midiprism.generations.splitting import BATCH_SONGS
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors, read_object
-from midiprism.generations.tables import OUTCOME_COLUMNS, encode_table
+from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, decode_table, encode_table
 from midiprism.objects import ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.records.batches import LINK_COUNT
@@ -68,10 +68,12 @@ class _ChunkTask:
         self._number = number
         self._attempt = attempt
         self._record: ChunkDigests = generation.chunk_digests[number]
-        self._songs: Sequence[ListedSong] = read_chunk(generation.result, generation.plan.chunks[number])
+        paths = self._record.paths
+        columns = decode_table(PATH_COLUMNS, paths.name, read_object(self._storage, paths))
+        self._songs: Sequence[ListedSong] = songs_in_pack(columns)
         self._packed = decode_index(read_object(self._storage, self._record.index))
         if len(self._packed) != len(self._songs):
-            raise GenerationError(f"The index of chunk {number} does not have the songs of the plan.")
+            raise GenerationError(f"The index of chunk {number} does not have the songs of its paths.")
         self._first_songs, self._first_tracks = self._first_digests()
         self._rows: dict[str, list[Any]] = {column.name: [] for column in OUTCOME_COLUMNS}
 
@@ -144,8 +146,12 @@ class _ChunkTask:
 
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
         write_first_tracks(folder, self._first_tracks)
-        with closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches:
-            for done in self._generation.writing_splitter.split(batches):
+        splitter = self._generation.writing_splitter
+        with (
+            closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
+            closing(splitter.split(batches)) as finished,
+        ):
+            for done in finished:
                 self._add(done, uploads)
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:

@@ -1,7 +1,6 @@
 """Plans generations: the songs that a result does not have yet, divided into chunks."""
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,11 +9,14 @@ from typing import NamedTuple
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import PATHS, new_attempt, plan_key, work_folder
-from midiprism.generations.listing import ListedSong, SortedListing
+from midiprism.generations.listing import ListedSong, SortedListing, is_container
 from midiprism.generations.result import GenerationResult, Manifest, Plan, SplitSettings
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
 from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, decode_table, encode_table
 from midiprism.objects import ObjectStorage, create_record
+
+_BYTES_OF_CONTAINED_SONG = 4_096
+"""About the size of a compressed song, by which the songs of archives are estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,10 @@ def source_changes(
 
 
 def known_paths(result: GenerationResult, manifest: Manifest, source_url: str) -> Iterator[KnownPath]:
-    """Yield the paths that a result has of a source, each once, sorted."""
+    """Yield the songs and containers that a result has of a source, each path once, sorted.
+
+    The songs of a container are left out: they are read again if their container has changed.
+    """
     files = [file for file in manifest.files if file.table == PATHS and file.source == source_url]
     by_generation = groupby(sorted(files, key=attrgetter("generation")), attrgetter("generation"))
     streams = [
@@ -134,23 +139,23 @@ def known_paths(result: GenerationResult, manifest: Manifest, source_url: str) -
         for generation, group in by_generation
     ]
     last = None
-    for path, _, size, etag, digest in heapq.merge(*streams):
+    for path, _, size, etag, was_read in heapq.merge(*streams):
         if path != last:
             last = path
-            yield KnownPath(path, size, etag, digest != "")
+            yield KnownPath(path, size, etag, was_read)
 
 
 def _rows_of(
     storage: ObjectStorage, order: int, files: list[StoredObject]
-) -> Iterator[tuple[str, int, int, str, str]]:
-    """Yield the rows of the files of a generation: path, ``order``, size, ETag, digest."""
+) -> Iterator[tuple[str, int, int, str, bool]]:
+    """Yield rows of the files of a generation: path, ``order``, size, ETag, whether it was read."""
     for stored, data in zip(files, read_objects(storage, files), strict=True):
         columns = decode_table(PATH_COLUMNS, stored.name, data)
-        digests = [digest or "" for digest in columns["blake3"]]
-        for path, size, etag, digest in zip(
-            columns["path"], columns["size"], columns["etag"], digests, strict=True
+        for path, size, etag, digest, container in zip(
+            *(columns[name] for name in ("path", "size", "etag", "blake3", "container")), strict=True
         ):
-            yield path, order, size, etag, digest
+            if container is None or path == f"{container}/":
+                yield path, order, size, etag, container is not None or digest is not None
 
 
 def _compare(
@@ -179,12 +184,14 @@ def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
 def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
     """Yield the songs of each chunk."""
     waiting: list[ListedSong] = []
-    size = 0
+    size = count = 0
     for song in songs:
-        if waiting and (len(waiting) >= max_songs or size + song.size > max_bytes):
+        songs_in_it = 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
+        if waiting and (count + songs_in_it > max_songs or size + song.size > max_bytes):
             yield waiting
-            waiting, size = [], 0
+            waiting, size, count = [], 0, 0
         waiting.append(song)
+        count += songs_in_it
         size += song.size
     if waiting:
         yield waiting
@@ -211,8 +218,3 @@ def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong
     if len(songs) != chunk.rows or any(None in song for song in songs):
         raise GenerationError(f"{chunk.name} does not have the songs that the plan says.")
     return songs
-
-
-def temporary_folder(folder: str | None) -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder for songs on the local disk, which is removed in the end."""
-    return tempfile.TemporaryDirectory(prefix="midiprism-", dir=folder, ignore_cleanup_errors=True)

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 from midiprism.errors import DoubtedScanError, UsageError
@@ -14,16 +13,14 @@ from midiprism.generations.engine import Engine
 from midiprism.generations.engines.local import LocalEngine
 from midiprism.generations.layout import PASSES, PATHS
 from midiprism.generations.listing import SortedListing
+from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import OpenGeneration
-from midiprism.generations.pass_a import digest_chunk
-from midiprism.generations.pass_b import choose_first
-from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.pass_task import PassTask
 from midiprism.generations.planning import (
     ChunkLimits,
     SourceChanges,
     make_plan,
     source_changes,
-    temporary_folder,
 )
 from midiprism.generations.result import (
     GenerationResult,
@@ -49,13 +46,6 @@ from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTE
 from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity
 from midiprism.stores.parquet.schema import import_pyarrow
-
-TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
-    "a": digest_chunk,
-    "b": choose_first,
-    "c": write_chunk,
-}
-"""The task of each pass."""
 
 
 class GenerationProgress(NamedTuple):
@@ -94,6 +84,7 @@ class RunOptions:
         prune: whether songs that are gone are removed.
         trust_listing: whether that holds however many are gone.
         prefixes: of a new result; None to choose by the number of songs.
+        archives: whether archives and Parquet files below the URL of the source are read too.
         chunks: limits of chunks.
     """
 
@@ -103,6 +94,7 @@ class RunOptions:
     prune: bool = False
     trust_listing: bool = False
     prefixes: int | None = None
+    archives: bool = False
     chunks: ChunkLimits = field(default_factory=ChunkLimits)
 
 
@@ -179,12 +171,12 @@ def split_to_storage(
     now = require_conditions(storage)
     finished: list[Plan] = []
     with temporary_folder(parts.machine.folder) as folder:
-        listing = SortedListing(source, folder)
+        listing = SortedListing(source, folder, containers=options.archives)
         prefixes = options.prefixes or prefixes_for(listing.count)
         result = open_or_create_result(storage, options.identity, prefixes)
         if (plan := _open_plan(result)) is not None:
             finished.append(_finish(result, plan, source, parts))
-            listing = SortedListing(source, folder)
+            listing = SortedListing(source, folder, containers=options.archives)
         manifest = result.newest_manifest()
         changes = source_changes(result, manifest, source, listing)
         prunes = options.prune and changes.gone > 0
@@ -288,17 +280,11 @@ def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> Non
 
     report()
     try:
-        for _ in parts.engine.map(partial(run_task, generation, pass_name), numbers):
+        for _ in parts.engine.map(PassTask(generation, pass_name), numbers):
             done += 1
             report()
     finally:
         generation.close_splitters()
-
-
-def run_task(generation: OpenGeneration, pass_name: str, number: int) -> None:
-    """Do a task, unless somebody has recorded it meanwhile."""
-    if not generation.is_done(pass_name, number):
-        TASKS[pass_name](generation, number)
 
 
 def _require_believed(

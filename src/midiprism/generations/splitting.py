@@ -1,14 +1,16 @@
 """Splits the songs of a pack by the executors of one machine."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 
 from midiprism.catalog import Lease
 from midiprism.generations.errors import GenerationStoppedError
 from midiprism.generations.result import ResultIdentity, SplitSettings
 from midiprism.generations.song_pack import PackSource
 from midiprism.generations.track_stores import FirstTracksStore
+from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.executor import Executor, ExecutorContext, Telemetry
 from midiprism.pipeline.executors import make_executor
@@ -40,6 +42,8 @@ class Machine:
         stop: once true, a task ends without a record.
         on_compile: called while the splitter is being compiled, with the seconds so far.
         on_songs: called with the number of songs that were split since the last call.
+        on_timers: called with what was added to the workers' stage timers since the last call; see
+            ``midiprism.metrics.stage_timers``.
         make_splitter: returns what splits a song by an identity, within limits, with an encoding of texts.
     """
 
@@ -48,6 +52,7 @@ class Machine:
     stop: Callable[[], bool] = field(default=lambda: False)
     on_compile: Callable[[float], None] = _ignore
     on_songs: Callable[[int], None] = _ignore
+    on_timers: Callable[[Sequence[int]], None] = _ignore
     make_splitter: Callable[[Identity, Limits, str | None], Splitter] = LazySplitter
 
 
@@ -92,6 +97,7 @@ class SongSplitter:
             _ignore_telemetry,
         )
         self._executor: Executor | None = None
+        self._timers: Sequence[int] = ()
 
     def close(self) -> None:
         """End the workers."""
@@ -100,8 +106,10 @@ class SongSplitter:
             self._executor = None
         self._source.close()
 
-    def split(self, batches: Iterator[Batch]) -> Iterator[FinishedBatch]:
+    def split(self, batches: Iterator[Batch]) -> Generator[FinishedBatch, None, None]:
         """Yield the batches, or parts of them, once their songs are split, in the order of the songs.
+
+        Who does not take all of them closes the generator, which ends the workers.
 
         Raises:
             GenerationStoppedError: the machine was asked to stop.
@@ -109,6 +117,7 @@ class SongSplitter:
         """
         if self._executor is None:
             self._executor = make_executor(None, self._context)
+            self._timers = (0,) * COUNTER_COUNT
         try:
             yield from self._in_order(self._executor, batches)
         except BaseException:  # batches may be in flight, which are not the next chunk's
@@ -137,6 +146,8 @@ class SongSplitter:
                 break
             finished, telemetry = executor.completed()
             in_flight = telemetry.in_flight
+            machine.on_timers([*map(sub, telemetry.timer_values, self._timers)])
+            self._timers = telemetry.timer_values
             for done in finished:
                 machine.on_songs(len(done.batch))
                 waiting[position_of(done.batch[0])] = done

@@ -25,6 +25,12 @@ PLAN_COLUMNS = (
 PATH_COLUMNS = (
     *PLAN_COLUMNS,
     ParquetColumn("blake3", "string", description="BLAKE3 of the song's bytes; null where it was not read"),
+    ParquetColumn(
+        "container",
+        "string",
+        description="key of the archive or Parquet file that holds it, which has a row of its own, with a "
+        "slash at the end of its path; null for an object of its own",
+    ),
 )
 
 _SONG_COLUMN_NAMES = (

@@ -81,9 +81,11 @@ def _song_columns(
     outcome_rows = {path: row for row, path in enumerate(songs["path"])}
     linked_rows: list[int] = []
     rows = []
-    for path, size, mtime_ns, digest in zip(
-        *(paths[name] for name in ("path", "size", "mtime_ns", "blake3")), strict=True
+    for path, size, mtime_ns, digest, container in zip(
+        *(paths[name] for name in ("path", "size", "mtime_ns", "blake3", "container")), strict=True
     ):
+        if path == f"{container}/":
+            continue  # the container itself
         head = (
             root + path.encode(),
             len(root),

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.commands.forget_storage import forget_in_storage
 from midiprism.cli.confirm import require_confirmation
-from midiprism.cli.options import CatalogOptions, DryRunOption, OutArgument, SummaryOptions, YesOption
+from midiprism.cli.options import CatalogOptions, DryRunOption, ReadableOutArgument, SummaryOptions, YesOption
 from midiprism.cli.query_arguments import FilterOptions, parse_text
 from midiprism.cli.render.removal_text import kept_text, removal_text, sole_tracks_text, undo_lines
 from midiprism.cli.render.search_text import print_missing_facts
 from midiprism.cli.render.terminal import make_console, pluralize, print_json, printable_path
 from midiprism.cli.result_location import ResultLocation, locate
 from midiprism.errors import UsageError
+from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.adopt.db.delete_rows import AddedRows
@@ -32,7 +34,7 @@ _NO_COUNTS = {
 
 
 def forget(
-    out: OutArgument,
+    out: ReadableOutArgument,
     filters: FilterOptions,
     catalog: CatalogOptions,
     output: SummaryOptions,
@@ -69,7 +71,10 @@ def forget(
 
     query = parse_text(where or "", filters)
     has_query = bool(query.groups)
+    in_storage = is_storage_url(out)
     if undo:
+        if in_storage:
+            raise UsageError("A removal from a result in object storage cannot be undone: split again.")
         if songs or has_query or dry_run:
             raise UsageError(
                 "--undo takes back the whole last removal: leave SONG, queries and --dry-run out."
@@ -78,14 +83,17 @@ def forget(
         return
     if not songs and not has_query:
         raise UsageError("Name a SONG, or choose songs by a query, as in --where song:karaoke.")
-    result = locate(out, catalog, quiet=output.quiet)
+    result = locate(out, catalog, quiet=output.quiet, only_reads=in_storage)
     choice = SongChoice(songs or (), query if has_query else None)
-    if not dry_run:
+    if not dry_run and not in_storage:
         complete_removal(result.folder, result.database)
     if has_query and not output.quiet:
         with open_search(result.folder, result.database) as search:
             print_missing_facts(search, query, result.quoted)
     plan = plan_removal(result.folder, choice, result.database)
+    if in_storage:
+        forget_in_storage(out, plan, output, dry_run=dry_run, yes=yes)
+        return
     rows = _count_rows(plan, result)
     chosen = plan.places
     if dry_run or not chosen:

@@ -16,6 +16,7 @@ from midiprism.cli.commands.split_adopt import (
     require_postgres,
 )
 from midiprism.cli.commands.split_options import (
+    EngineOptions,
     ExtentOptions,
     IdentityOptions,
     OutOption,
@@ -56,6 +57,7 @@ def split(
     metrics: MetricsOptions,
     output: SummaryOptions,
     extent: ExtentOptions,
+    engine: EngineOptions,
     prices: PricesOption = None,
     verbose: VerboseSplitOption = False,
 ) -> int:
@@ -63,7 +65,8 @@ def split(
 
     Songs are files and members of archives ending in .mid .midi .kar .rmi or .smf, in any case, and rows of
     Parquet files. Songs known from an earlier run are skipped, so the same command continues an interrupted
-    run. Where SOURCE and OUT are URLs of object storage, `midiprism work` on other machines helps.
+    run. Where SOURCE and OUT are URLs of object storage, `midiprism work` on other machines helps, and
+    --engine ray uses a cluster.
     """
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
@@ -74,7 +77,8 @@ def split(
     sources = source_options.sources or []
     if is_in_storage(out, sources):
         groups = (catalog, adopt_options, metrics, work, extent, rerun, identity)
-        return split_in_storage(out, LocalOptions(source_options, *groups), output, prices)
+        return split_in_storage(out, LocalOptions(source_options, *groups), engine, output, prices)
+    engine.require_none()
     if prices is not None:
         raise UsageError("--prices is for results in object storage: leave it out.")
     out = follow_relocation(out, quiet=output.quiet)

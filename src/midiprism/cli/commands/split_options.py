@@ -9,6 +9,7 @@ import typer
 
 from midiprism.cli.option_values import parse_auto_int, parse_size
 from midiprism.cli.options import ArchivesOption, MaxSongSizeOption, parse_path
+from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class ByChoice(StrEnum):
 class ContextChoice(StrEnum):
     conductor = "conductor"
     full = "full"
+
+
+class EngineChoice(StrEnum):
+    local = "local"
+    ray = "ray"
 
 
 def parse_store_kind(text: str) -> str:
@@ -267,6 +273,49 @@ class WorkOptions:
     def parse_in_flight(self) -> int | None:
         """Return the number of batches in flight; None for ``auto``."""
         return parse_auto_int("--in-flight", self.in_flight, 1, MAX_IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Options that name the machines of a run into object storage."""
+
+    engine: Annotated[
+        EngineChoice | None,
+        typer.Option(
+            help="With URLs: what hands the work to machines. local: this machine; ray: the nodes of a Ray "
+            "cluster, whose own credentials and endpoints are used.  [default: local]",
+            show_default=False,
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto",
+            help="Address of the Ray cluster. Without it RAY_ADDRESS is used; without that, Ray is started "
+            "on this machine.",
+        ),
+    ] = None
+
+    def require_ray(self) -> None:
+        """Refuse an address that no engine would use.
+
+        Raises:
+            UsageError: there is one.
+        """
+        if self.address is not None and self.engine is not EngineChoice.ray:
+            raise UsageError("--address is that of a Ray cluster: give --engine ray too, or leave it out.")
+
+    def require_none(self) -> None:
+        """Refuse these options for a result in a folder.
+
+        Raises:
+            UsageError: one is given.
+        """
+        if self.engine is not None or self.address is not None:
+            raise UsageError(
+                "--engine and --address are for results in object storage: leave them out, or name SOURCE "
+                "and --out by URLs. That of a folder is file:// and its absolute path."
+            )
 
 
 @dataclass(frozen=True, slots=True)

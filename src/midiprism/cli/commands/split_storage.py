@@ -1,13 +1,15 @@
 """``midiprism split`` into object storage."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from midiprism.cli import exit_codes
 from midiprism.cli.commands.split_adopt import AdoptOptions
 from midiprism.cli.commands.split_options import (
+    EngineChoice,
+    EngineOptions,
     ExtentOptions,
     IdentityOptions,
     RerunOptions,
@@ -56,7 +58,16 @@ class LocalOptions:
             UsageError: one is given.
         """
         allowed = {
-            *("sources", "workers", "timeout", "max_song_size", "encoding", "no_facts", "dry_run"),
+            *(
+                "sources",
+                "archives",
+                "workers",
+                "timeout",
+                "max_song_size",
+                "encoding",
+                "no_facts",
+                "dry_run",
+            ),
             *("retry_failed", "prune", "yes", "by", "context"),
         }
         if self.identity.store == _STORE:
@@ -96,13 +107,20 @@ def is_in_storage(out: str, sources: list[str]) -> bool:
     return False
 
 
-def split_in_storage(out: str, options: LocalOptions, output: SummaryOptions, prices: "Prices | None") -> int:
+def split_in_storage(
+    out: str,
+    options: LocalOptions,
+    engine: EngineOptions,
+    output: SummaryOptions,
+    prices: "Prices | None",
+) -> int:
     """Split songs in object storage, or print what that will cost, and return the exit code."""
     from midiprism.generations.result import SplitSettings
     from midiprism.generations.run import RunOptions, split_to_storage
     from midiprism.results.identity import RequestedIdentity
 
     options.require_none()
+    engine.require_ray()
     (source,) = options.source.sources or []
     identity, extent, rerun = options.identity, options.extent, options.rerun
     run_options = RunOptions(
@@ -116,13 +134,18 @@ def split_in_storage(out: str, options: LocalOptions, output: SummaryOptions, pr
         rerun.retry_failed,
         rerun.prune,
         options.adopt.yes,
+        archives=options.source.archives,
     )
     workers = options.work.parse_workers()
     if extent.dry_run:
         _print_cost(source, out, run_options, workers, output, prices)
         return exit_codes.DONE
     return run_or_stop(
-        workers, output, lambda parts: split_to_storage(source, out, run_options, parts), prices
+        workers,
+        output,
+        lambda parts: split_to_storage(source, out, run_options, parts),
+        prices,
+        engine,
     )
 
 
@@ -151,15 +174,19 @@ def run_or_stop(
     output: SummaryOptions,
     run: "Callable[[RunParts], GenerationSummary | None]",
     prices: "Prices | None" = None,
+    engine_options: EngineOptions | None = None,
 ) -> int:
     """Make a run that shows progress and can be stopped, print what is there then, and return the exit code.
 
     Args:
-        workers: worker processes; None for one per processor.
+        workers: worker processes of each machine; None for one per processor.
         output: how to print.
         run: the run; returns None if there was nothing to do.
         prices: at which the use of the run is told; None for the default.
+        engine_options: options that choose the engine; None for this machine.
     """
+    from midiprism.generations import engine
+    from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
     from midiprism.generations.prices import Prices
     from midiprism.generations.run import RunParts
@@ -175,8 +202,12 @@ def run_or_stop(
             on_compile=compile_display(display.bar),
             on_songs=display.add_songs,
         )
+        name, address = EngineChoice.local, None
+        if engine_options is not None:
+            name, address = engine_options.engine or name, engine_options.address
+        chosen = stack.enter_context(closing(ENGINES[name](engine.EngineOptions(machine, workers, address))))
         try:
-            summary = run(RunParts(machine, on_progress=display.show))
+            summary = run(RunParts(machine, chosen, display.show))
         except GenerationStoppedError as error:
             print_message(str(error))
             return stop.exit_code

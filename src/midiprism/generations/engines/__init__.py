@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from midiprism.generations.engine import Engine
+from midiprism.generations.engine import Engine, EngineOptions
 from midiprism.generations.engines.local import LocalEngine
+from midiprism.generations.engines.ray import RayEngine
 
-ENGINES: dict[str, Callable[[], Engine]] = {"local": LocalEngine}
+ENGINES: dict[str, Callable[[EngineOptions], Engine]] = {"local": LocalEngine, "ray": RayEngine}

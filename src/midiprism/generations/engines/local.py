@@ -1,12 +1,21 @@
 """The engine that runs tasks in this process, one after the other; each uses all workers of the machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+
+from midiprism.generations.engine import EngineOptions
+from midiprism.generations.pass_task import PassTask
 
 
 class LocalEngine:
-    """Runs tasks in this process; see ``Engine``."""
+    """Runs tasks in this process; see ``Engine``. It needs no options: tasks know their machine."""
 
-    def map(self, task: Callable[[int], None], numbers: Sequence[int]) -> Iterator[int]:
+    def __init__(self, _options: EngineOptions | None = None) -> None:
+        pass
+
+    def map(self, task: PassTask, numbers: Sequence[int]) -> Iterator[int]:
         for number in numbers:
             task(number)
             yield number
+
+    def close(self) -> None:
+        pass

@@ -13,7 +13,7 @@ FORMATS: Mapping[str, Callable[[TableSource], PublishedTable]] = {
     "delta": publish_delta,
     "iceberg": publish_iceberg,
 }
-"""What publishes a table, by the name of the format."""
+"""The function that publishes a table, by the name of the format."""
 
 
 def publish_result(url: str, table_format: str) -> Iterator[PublishedTable]:

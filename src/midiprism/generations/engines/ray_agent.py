@@ -1,0 +1,135 @@
+"""The agent that runs tasks on one node of a Ray cluster, with the executor of that machine."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version as version_of
+from operator import add
+from typing import NamedTuple
+
+from midiprism.errors import MidiprismError, UsageError
+from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.pass_task import PassTask
+from midiprism.generations.result import open_result
+from midiprism.generations.splitting import Machine
+from midiprism.metrics.stage_timers import COUNTER_COUNT
+from midiprism.objects import ObjectMissingError, ObjectStorageError, open_storage
+
+
+class AgentSettings(NamedTuple):
+    """Settings of an agent, which come from the command that started it and never from the result.
+
+    Attributes:
+        result_url: of the result.
+        source_url: of the songs; nothing else is read.
+        workers: worker processes of the node; 0 for none.
+        version: of midiprism, which the node must have too.
+    """
+
+    result_url: str
+    source_url: str
+    workers: int
+    version: str = version_of("midiprism")
+
+
+class AgentTotals(NamedTuple):
+    """The work of an agent since it began.
+
+    Attributes:
+        songs: songs that were split; those of passes A and C count separately.
+        timers: the stage timers of its workers; see ``midiprism.metrics.stage_timers``.
+    """
+
+    songs: int = 0
+    timers: Sequence[int] = (0,) * COUNTER_COUNT
+
+
+class TaskFailure(NamedTuple):
+    """An error that kept a task from being done.
+
+    Attributes:
+        message: of the error.
+        is_missing: whether an object is not there: others may have finished the generation.
+        is_usage: whether trying again cannot help.
+    """
+
+    message: str
+    is_missing: bool = False
+    is_usage: bool = False
+
+
+class TaskAnswer(NamedTuple):
+    """The answer to a task: its failure, None if it is recorded, and the totals of the agent."""
+
+    failure: TaskFailure | None
+    totals: AgentTotals
+
+
+class NodeAgent:
+    """Runs tasks one after the other on its node. Its methods answer errors as values, not as exceptions.
+
+    Timeouts of songs, and the search for the song that killed a worker, are those of the executor.
+    """
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        self._totals = AgentTotals()
+        self._generation: OpenGeneration | None = None
+        self._pass_name = ""
+
+    def check(self) -> TaskFailure | None:
+        """Return why this node can run no task; None if it can."""
+        here, there = version_of("midiprism"), self._settings.version
+        if here != there:
+            return TaskFailure(f"It has midiprism {here}, and the command has {there}: install the same.")
+        return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
+
+    def run(self, generation: int, pass_name: str, number: int) -> TaskAnswer:
+        """Do a task of a generation."""
+        failure = self._failure(lambda: self._task(generation, pass_name)(number))
+        return TaskAnswer(failure, self._totals)
+
+    def progress(self) -> AgentTotals:
+        """Return what the agent has done so far. It may be called while a task runs."""
+        return self._totals
+
+    def _task(self, number: int, pass_name: str) -> PassTask:
+        """Return the task of a pass, whose workers stay until another pass begins."""
+        generation = self._open(number)
+        if pass_name != self._pass_name:
+            generation.close_splitters()
+            self._pass_name = pass_name
+        return PassTask(generation, pass_name)
+
+    def _open(self, number: int) -> OpenGeneration:
+        """Return a generation, whose records are read once for all tasks.
+
+        Raises:
+            UsageError: its songs are not those that the command named.
+        """
+        if self._generation is None or self._generation.plan.number != number:
+            settings = self._settings
+            result, source = open_result(open_storage(settings.result_url)), open_storage(settings.source_url)
+            plan = result.read_plan(number)
+            if plan.source != source.url:
+                raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
+            machine = Machine(settings.workers, on_songs=self._add_songs, on_timers=self._add_timers)
+            if self._generation is not None:
+                self._generation.close_splitters()
+            self._generation = OpenGeneration(result, plan, source, machine)
+        return self._generation
+
+    def _add_songs(self, count: int) -> None:
+        self._totals = self._totals._replace(songs=self._totals.songs + count)
+
+    def _add_timers(self, added: Sequence[int]) -> None:
+        self._totals = self._totals._replace(timers=(*map(add, self._totals.timers, added),))
+
+    @staticmethod
+    def _failure(call: Callable[[], object]) -> TaskFailure | None:
+        try:
+            call()
+        except MidiprismError as error:
+            is_final = isinstance(error, UsageError) or (
+                isinstance(error, ObjectStorageError) and not error.is_transient
+            )
+            return TaskFailure(str(error), isinstance(error, ObjectMissingError), is_final)
+        return None

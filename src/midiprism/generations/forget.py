@@ -1,0 +1,244 @@
+"""Forgets songs: a generation without these songs, and without the tracks that only they had.
+
+Files that have nothing of these songs stay as they are. A track that stays is in a file of the first chunk
+that has it, also where that chunk is another one than before.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from midiprism.errors import UsageError
+from midiprism.generations.digests import DIGEST_BYTES
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import (
+    INDEX,
+    LINKS,
+    PATHS,
+    SONGS,
+    TRACKS,
+    chunk_of_file,
+    manifest_key,
+    new_attempt,
+    plan_key,
+)
+from midiprism.generations.result import GenerationResult, Manifest, Plan, TableFile, open_result
+from midiprism.generations.stored_objects import put_object, read_object
+from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS
+from midiprism.objects import ObjectStorage, create_record, open_storage, require_conditions
+from midiprism.stores.parquet.io import open_reader, open_writer, parquet_errors
+from midiprism.stores.parquet.schema import LINK_COLUMNS, TRACK_COLUMNS, import_pyarrow
+
+_COLUMNS = {TRACKS: TRACK_COLUMNS, LINKS: LINK_COLUMNS, SONGS: OUTCOME_COLUMNS, PATHS: PATH_COLUMNS}
+_SONG_OF = {LINKS: "song_blake3", SONGS: "blake3", PATHS: "blake3"}
+
+_Chunk = tuple[int, int]
+
+
+class Forgotten(NamedTuple):
+    """Counts of what was removed.
+
+    Attributes:
+        generation: the newest one; the same as before where there was nothing to remove.
+    """
+
+    generation: int
+    songs: int
+    tracks: int
+
+
+def forget_songs_in_storage(
+    url: str,
+    digests: Collection[bytes],
+    opener: Callable[[str], ObjectStorage] = open_storage,
+) -> Forgotten:
+    """Remove songs from a result in object storage, with the tracks that no other song has.
+
+    The songs themselves are not touched: the next split brings back those that are still in their source.
+
+    Args:
+        url: of the result.
+        digests: BLAKE3 of the songs.
+        opener: opens storage by its URL.
+
+    Raises:
+        UsageError: there is no result, or a run on it is not finished.
+        ObjectStorageError: the result cannot be read or written.
+        GenerationError: a file is damaged, or another run was faster.
+    """
+    storage = opener(url)
+    result = open_result(storage)
+    require_conditions(storage)
+    manifest, plan = result.newest_manifest(), result.newest_plan()
+    if plan is not None and plan.number > manifest.number:
+        raise UsageError(
+            f"Generation {plan.number} of {url} is not finished: run the command that splits it first."
+        )
+    songs = {digest.hex() for digest in digests}
+    removal = _Removal(result, manifest, songs)
+    counts = removal.find()
+    if plan is None or not counts.songs:
+        return Forgotten(manifest.number, 0, 0)
+    number = manifest.number + 1
+    empty = Plan(number, manifest.number, plan.source, plan.settings, ())
+    if not create_record(storage, plan_key(number), empty.as_json()).is_ours:
+        raise GenerationError("Another run has begun a generation: run the same command again after it.")
+    written = removal.write(number)
+    if not create_record(storage, manifest_key(number), written.as_json()).is_ours:
+        raise GenerationError("Another run was faster: run the same command again.")
+    return counts._replace(generation=number)
+
+
+class _Removal:
+    """The files of a manifest without some songs."""
+
+    def __init__(self, result: GenerationResult, manifest: Manifest, songs: Collection[str]) -> None:
+        self._storage = result.storage
+        self._prefixes = result.identity.prefixes
+        self._manifest = manifest
+        self._songs = frozenset(songs)
+        self._attempt = new_attempt()
+        self._numbers = 0
+        self._removed_songs: set[str] = set()
+        self._removed_tracks: set[str] = set()
+        self._first_chunks: dict[str, _Chunk] = {}
+
+    def find(self) -> Forgotten:
+        """Find what is to be removed, and the first chunks that have the tracks that stay."""
+        for file in self._files(SONGS):
+            self._removed_songs.update(self._songs.intersection(self._column(file, "blake3")))
+        of_removed: set[str] = set()
+        for _, song, track in self._links():
+            if song in self._songs:
+                of_removed.add(track)
+        for chunk, song, track in self._links():
+            if track in of_removed and song not in self._songs:
+                self._first_chunks[track] = min(chunk, self._first_chunks.get(track, chunk))
+        self._removed_tracks = of_removed - self._first_chunks.keys()
+        return Forgotten(self._manifest.number, len(self._removed_songs), len(self._removed_tracks))
+
+    def _links(self) -> Iterator[tuple[_Chunk, str, str]]:
+        """Yield the chunk of each link, with the digests of its song and its track."""
+        for file in self._files(LINKS):
+            rows = self._read(file, ("song_blake3", "track_blake3"))
+            songs, tracks = (column.to_pylist() for column in rows.columns)
+            yield from zip(repeat(_chunk(file)), songs, tracks)
+
+    def write(self, number: int) -> Manifest:
+        """Write the files that become others, and return the manifest."""
+        moved: dict[_Chunk, list[Any]] = defaultdict(list)
+        files: list[TableFile] = []
+        for file in self._manifest.files:
+            if file.table == TRACKS:
+                files += self._without_tracks(file, moved)
+            else:
+                files += self._without_songs(file)
+        for chunk, tables in sorted(moved.items()):
+            files.append(self._put(TRACKS, chunk, import_pyarrow().concat_tables(tables), None))
+        return Manifest(number, tuple(files), tuple(self._index()))
+
+    def _without_songs(self, file: TableFile) -> Iterator[TableFile]:
+        """Yield a file of links, songs or paths without the songs; nothing if no row is left."""
+        digests = self._column(file, _SONG_OF[file.table])
+        keep = [digest not in self._songs for digest in digests]
+        if all(keep):
+            yield file
+        elif any(keep):
+            yield self._put(file.table, _chunk(file), self._read(file).filter(keep), file)
+
+    def _without_tracks(self, file: TableFile, moved: Mapping[_Chunk, list[Any]]) -> Iterator[TableFile]:
+        """Yield a file of tracks without those that go, and collect those that go to another chunk."""
+        chunk = _chunk(file)
+        places = [self._place_of(digest, chunk) for digest in self._column(file, "blake3")]
+        if all(place == chunk for place in places):
+            yield file
+            return
+        table = self._read(file)
+        for target in sorted({place for place in places if place is not None}):
+            part = table.filter([place == target for place in places])
+            if target == chunk:
+                yield self._put(TRACKS, chunk, part, file)
+            else:
+                moved[target].append(part)
+
+    def _place_of(self, digest: str, chunk: _Chunk) -> _Chunk | None:
+        """Return the chunk whose files are to have a track that is in one of ``chunk``; None for none."""
+        if digest in self._removed_tracks:
+            return None
+        return self._first_chunks.get(digest, chunk)
+
+    def _index(self) -> Iterator[TableFile]:
+        """Yield the digests of every generation without those that go."""
+        gone_songs = {bytes.fromhex(digest)[:DIGEST_BYTES] for digest in self._removed_songs}
+        gone_tracks = {bytes.fromhex(digest)[:DIGEST_BYTES] for digest in self._removed_tracks}
+        gone_prefixes = {self._prefix_of(digest) for digest in gone_songs | gone_tracks}
+        for file in self._manifest.index:
+            if int(file.table) not in gone_prefixes:
+                yield file
+                continue
+            data = read_object(self._storage, file.stored)
+            middle = file.stored.rows * DIGEST_BYTES
+            songs = _without(data[:middle], gone_songs)
+            tracks = _without(data[middle:], gone_tracks)
+            name = f"{INDEX}/{INDEX}-{file.generation:06}-{int(file.table):06}-{self._attempt}"
+            stored = put_object(self._storage, name, songs + tracks, len(songs) // DIGEST_BYTES)
+            yield replace(file, stored=stored)
+
+    def _prefix_of(self, digest: bytes) -> int:
+        return int.from_bytes(digest[:2], "big") * self._prefixes >> 16
+
+    def _put(self, table: str, chunk: _Chunk, rows: Any, replaced: TableFile | None) -> TableFile:
+        """Write a file of a chunk, and return it.
+
+        Args:
+            replaced: the file in whose place it is; None for a new one.
+        """
+        arrow = import_pyarrow()
+        sink = arrow.BufferOutputStream()
+        with open_writer(sink, rows.schema, _COLUMNS[table]) as writer:
+            writer.write_table(rows, row_group_size=1_024 if table == TRACKS else 25_000)
+        self._numbers += 1
+        generation, number = chunk
+        kind = "unread-" if replaced is not None and replaced.is_provisional else ""
+        name = f"{table}/{table}-{generation:06}-{kind}{number:06}-{self._attempt}-{self._numbers}.parquet"
+        stored = put_object(self._storage, name, bytes(sink.getvalue()), len(rows))
+        outcomes = Counter(rows.column("outcome").to_pylist()) if table == SONGS else {}
+        if replaced is None:
+            return TableFile(table, generation, stored)
+        return replace(replaced, stored=stored, outcomes=dict(outcomes))
+
+    def _files(self, table: str) -> Iterator[TableFile]:
+        return (file for file in self._manifest.files if file.table == table)
+
+    def _column(self, file: TableFile, name: str) -> list[Any]:
+        values: list[Any] = self._read(file, (name,)).column(name).to_pylist()
+        return values
+
+    def _read(self, file: TableFile, names: Sequence[str] | None = None) -> Any:
+        """Return the rows of a file.
+
+        Raises:
+            GenerationError: it is damaged.
+        """
+        data = read_object(self._storage, file.stored)
+        errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
+        try:
+            return open_reader(import_pyarrow().BufferReader(data)).read(columns=names and [*names])
+        except errors as error:
+            raise GenerationError(f"{file.stored.name} cannot be read as Parquet: {error}.") from error
+
+
+def _chunk(file: TableFile) -> _Chunk:
+    chunk = chunk_of_file(file.stored.name)
+    if chunk is None:
+        raise GenerationError(f"{file.stored.name} is not the name of a file of a result.")
+    return chunk
+
+
+def _without(lane: bytes, gone: Collection[bytes]) -> bytes:
+    """Return the digests of a lane but some."""
+    starts = range(0, len(lane), DIGEST_BYTES)
+    digests = (lane[start : start + DIGEST_BYTES] for start in starts)
+    return b"".join(digest for digest in digests if digest not in gone)

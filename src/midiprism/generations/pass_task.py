@@ -1,0 +1,38 @@
+"""The tasks of the passes, as engines hand them out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.pass_a import digest_chunk
+from midiprism.generations.pass_b import choose_first
+from midiprism.generations.pass_c import write_chunk
+
+TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
+    "a": digest_chunk,
+    "b": choose_first,
+    "c": write_chunk,
+}
+"""The task of each pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassTask:
+    """The task of a pass: a function of the number of a chunk, or in pass B of a prefix.
+
+    Attributes:
+        generation: that the pass belongs to.
+        pass_name: one of ``PASSES``.
+    """
+
+    generation: OpenGeneration
+    pass_name: str
+
+    def __call__(self, number: int) -> None:
+        """Do the task, unless somebody has recorded it meanwhile.
+
+        Raises:
+            MidiprismError: it cannot be done now.
+        """
+        if not self.generation.is_done(self.pass_name, number):
+            TASKS[self.pass_name](self.generation, number)

@@ -1,0 +1,174 @@
+"""Tasks on a cluster: the engine ``ray`` with actors that run in this process and are lost on request."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midiprism.errors import UsageError
+from midiprism.generations.engine import EngineOptions
+from midiprism.generations.engines.ray import RayEngine
+from midiprism.generations.engines.ray_agent import AgentSettings, NodeAgent
+from midiprism.generations.engines.ray_cluster import START_SECONDS
+from midiprism.generations.errors import GenerationError, GenerationStoppedError
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.splitting import Machine
+from support.fake_ray import FakeRay, node_id
+from support.generation_results import (
+    local_rows,
+    memory_url,
+    options,
+    parts,
+    some_songs,
+    source_with,
+    stored_rows,
+)
+
+
+def _ticking(seconds: int = 2) -> Callable[[], float]:
+    """Return a clock on which so many seconds pass with each look."""
+    times = iter(range(0, 1_000_000, seconds))
+    return lambda: float(next(times))
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> dict[str, bytes]:
+    return {key.replace("?", ""): data for key, data in some_songs(8, broken=3).items()}
+
+
+def _split(
+    folder: Path,
+    ray: FakeRay,
+    machine: Machine | None = None,
+    workers: int | None = 0,
+    clock: Callable[[], float] | None = None,
+) -> str:
+    """Split the songs of a folder on a cluster, and return the URL of the result."""
+    url = f"{folder.as_uri()}/lake"
+    with closing(RayEngine(EngineOptions(machine or Machine(), workers), ray, clock or _ticking())) as engine:
+        split_to_storage(f"{folder.as_uri()}/songs", url, options(), parts(engine=engine))
+    return url
+
+
+def test_agents_of_all_nodes_make_the_result_of_a_local_run(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    expected = local_rows(songs, tmp_path)
+    ray = FakeRay()
+    assert stored_rows(_split(tmp_path, ray)) == expected
+    assert sorted(ray.actors_started) == [node_id(0), node_id(1)]
+
+
+def test_lost_agents_are_replaced_and_their_tasks_done_by_others(
+    tmp_path: Path, songs: dict[str, bytes]
+) -> None:
+    expected = local_rows(songs, tmp_path)
+    calls: list[Any] = []
+
+    def loses_every_third(_node: str, method: str, *task: Any) -> bool:
+        calls.append(task)
+        return method == "run" and len(calls) % 3 == 0
+
+    ray = FakeRay(loses=loses_every_third)
+    assert stored_rows(_split(tmp_path, ray)) == expected
+    assert len(ray.actors_started) > 2
+
+
+def test_a_task_that_loses_its_agents_is_not_tried_for_ever(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    lost: list[Any] = []
+
+    def loses(_node: str, method: str, *task: Any) -> bool:
+        lost.extend([task] if method == "run" and task[1:] == ("a", 1) else [])
+        return method == "run" and task[1:] == ("a", 1)
+
+    with pytest.raises(GenerationError, match=r"Task 1 of pass A failed 5 times.*Its process was killed\."):
+        _split(tmp_path, FakeRay(loses=loses))
+    assert len(lost) == 5
+
+
+def test_nodes_that_join_get_an_agent_and_nodes_that_leave_are_forgotten(
+    tmp_path: Path, songs: dict[str, bytes]
+) -> None:
+    expected = local_rows(songs, tmp_path)
+    ray = FakeRay(cpus=[1])
+
+    def changes(_node: str, method: str, *task: Any) -> bool:
+        if method == "run" and task[1:] == ("a", 1):
+            ray.cpus[node_id(9)] = 1
+        if method == "run" and task[1:] == ("b", 0):
+            ray.cpus.pop(node_id(0), None)
+        return False
+
+    ray.loses = changes
+    assert stored_rows(_split(tmp_path, ray)) == expected
+    assert set(ray.actors_started) == {node_id(0), node_id(9)}
+
+
+def test_a_cluster_without_processors_is_given_up(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    with pytest.raises(GenerationError, match="No node of the Ray cluster can run tasks: no node has"):
+        _split(tmp_path, FakeRay(cpus=[0]), clock=_ticking(int(START_SECONDS)))
+
+
+def test_a_node_whose_agents_never_start_is_left_out(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    expected = local_rows(songs, tmp_path)
+    ray = FakeRay(loses=lambda node, *_: node == node_id(0))
+    assert stored_rows(_split(tmp_path, ray)) == expected
+    assert ray.actors_started.count(node_id(0)) <= 5
+
+
+def test_a_cluster_whose_agents_never_start_is_given_up(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    with pytest.raises(GenerationError, match="can run tasks: Its process was killed"):
+        _split(tmp_path, FakeRay(loses=lambda *_: True))
+
+
+def test_workers_are_as_many_as_the_node_has_processors(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows({"a.mid": b"no song"}, tmp_path)
+    ray = FakeRay(cpus=[1, 2])
+    _split(tmp_path, ray, workers=None)
+    assert [it["num_cpus"] for it in ray.options] == [1, 2]
+    assert all(it["max_restarts"] == it["max_task_retries"] == 0 for it in ray.options)
+
+
+def test_songs_and_stage_timers_of_all_nodes_are_counted(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    counted: list[int] = []
+    timers: list[int] = []
+    machine = Machine(on_songs=counted.append, on_timers=lambda added: timers.append(sum(added)))
+    _split(tmp_path, FakeRay(), machine)
+    assert sum(counted) > len(songs)  # in passes A and C
+    assert sum(timers) > 0
+
+
+def test_a_run_that_is_stopped_hands_out_nothing_more(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    ray = FakeRay()
+    with pytest.raises(GenerationStoppedError):
+        _split(tmp_path, ray, Machine(stop=lambda: True))
+    assert ray.actors_started == []
+
+
+def test_storage_of_one_process_is_refused(songs: dict[str, bytes]) -> None:
+    engine = RayEngine(EngineOptions(), FakeRay())
+    with pytest.raises(UsageError, match="seen by one process only"):
+        split_to_storage(source_with(songs), memory_url(), options(), parts(engine=engine))
+
+
+def test_a_node_with_another_version_runs_no_task() -> None:
+    failure = NodeAgent(AgentSettings(memory_url(), memory_url(), 0, "0.0.1")).check()
+    assert failure is not None
+    assert "the command has 0.0.1: install the same" in failure.message
+
+
+def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, bytes]) -> None:
+    url = memory_url()
+    split_to_storage(source_with(songs), url, options(), parts())
+    agent = NodeAgent(AgentSettings(url, memory_url(), 0))
+    assert agent.check() is None
+    failure, totals = agent.run(1, "a", 0)
+    assert failure is not None
+    assert failure.is_usage
+    assert "name that URL" in failure.message
+    assert totals.songs == 0
