@@ -262,6 +262,7 @@ def test_pages_are_measured_in_a_browser() -> None:
     assert "first sound after" in output
 
 
+@pytest.mark.nightly
 def test_clusters_are_simulated(tmp_path: Path) -> None:
     work = ("--work", str(tmp_path / "work"))
     output = benchmark_output("cluster_simulation", "generation", "--songs", "6000", *work)
