@@ -8,7 +8,7 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from midiprism.errors import unexpected_error_message
-from midiprism.fs.path_text import name_without_suffix, path_text
+from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -345,7 +345,9 @@ def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
 
 def song_name_of(song_ref: SongRef) -> str:
     """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
-    return name_without_suffix(path_text(song_ref.path[song_ref.root_length :]).replace(os.sep, "/"))
+    path = song_ref.path[song_ref.root_length :].decode(ENCODING, ERRORS).replace(os.sep, "/")
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 
 
 def internal_error(error: Exception) -> ProblemRecord:
