@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SHARED_MODULES = ("__main__", "common", "competitors", "naive_symusic", "synthetic_catalog", "text_names")
+SHARED_MODULES = (
+    *("__main__", "cluster_paper", "cluster_stages", "common", "competitors", "naive_symusic"),
+    *("synthetic_catalog", "text_names"),
+)
 """Modules that benchmarks import."""
 
 

@@ -260,3 +260,28 @@ def test_pages_are_measured_in_a_browser() -> None:
     assert "first page: " in output
     assert "roll of 5,000 notes" in output
     assert "first sound after" in output
+
+
+@pytest.mark.nightly
+def test_clusters_are_simulated(tmp_path: Path) -> None:
+    work = ("--work", str(tmp_path / "work"))
+    output = benchmark_output("cluster_simulation", "generation", "--songs", "6000", *work)
+    assert "6,000 songs, 4 prefixes" in output
+    assert "2 chunks; manifest" in output
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.nightly
+def test_large_tasks_of_clusters_are_simulated(tmp_path: Path) -> None:
+    work = ("--work", str(tmp_path / "work"))
+    output = benchmark_output("cluster_simulation", "prefix", "--records", "20000", "--chunks", "50", *work)
+    assert "bytes of memory for a digest" in output
+    output = benchmark_output("cluster_simulation", "lanes", "--chunks", "20", "--prefixes", "64", *work)
+    assert "for a lane of a chunk" in output
+    assert not (tmp_path / "work").exists()
+
+
+def test_clusters_are_forecast() -> None:
+    output = benchmark_output("cluster_simulation", "paper", "--songs", "10000000", "--nodes", "10")
+    assert "10 nodes, songs one by one" in output
+    assert "for 1,000 songs" in output

@@ -272,6 +272,19 @@ def test_a_package_that_publishing_needs_is_named(
     assert f"-m pip install '{OPTIONAL_PACKAGES[package]}'" in error
 
 
+def test_a_sweep_says_what_it_removed(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    stray = tmp_path / "lake" / "tracks" / "stray.parquet"
+    stray.write_bytes(b"12")
+    assert run_cli("sweep", lake)[:2] == (0, "0 objects with 0 bytes removed.\n")
+    os.utime(stray, (1, 1))
+    code, output, _ = run_cli("sweep", lake, "--json", "-q")
+    assert (code, json.loads(output)) == (0, {"objects": 1, "bytes": 2})
+    assert not stray.exists()
+    assert "holds no midiprism result" in run_cli("sweep", (tmp_path / "my songs").as_uri())[2]
+    assert not (tmp_path / "my songs" / "probes").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -28,9 +28,10 @@ class KilledError(BaseException):
     """The end of the process that planned."""
 
 
-def _start_worker(url: str, source: str) -> "subprocess.Popen[bytes]":
+def _start_worker(url: str, source: str, folder: Path) -> "subprocess.Popen[bytes]":
+    """Start a worker that keeps its songs in a folder, also what is left of them when it is killed."""
     command = [sys.executable, "-m", "midiprism", "work", url, "--source", source, "--workers", WORKERS, "-q"]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(command, env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("server", ["folder", *nightly("seaweedfs", "azurite")])
@@ -51,14 +52,14 @@ def test_workers_that_are_killed_are_continued_by_others(
     with suppress(KilledError):
         split_to_storage(source, url, options(chunks=CHUNKS), parts(on_progress=die))
     rng = random.Random(7)
-    workers = [_start_worker(url, source) for _ in range(2)]
+    workers = [_start_worker(url, source, tmp_path) for _ in range(2)]
     try:
         for _ in range(KILLS):
             time.sleep(rng.uniform(0.5, 1.5) if NIGHTLY else 0.9)
             victim = workers.pop(0)
             victim.kill()
             victim.wait()
-            workers.append(_start_worker(url, source))
+            workers.append(_start_worker(url, source, tmp_path))
         assert [worker.wait(120) for worker in workers] == [0, 0]
     finally:
         for worker in workers:

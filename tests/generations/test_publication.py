@@ -21,6 +21,7 @@ from midiprism.generations.run import split_to_storage
 from midiprism.generations.sweep import GRACE, sweep
 from midiprism.objects import open_storage, parse_storage_url
 from support.generation_results import options, parts, put_songs, some_songs, table_rows
+from support.nightly import nightly
 from support.object_stores import s3_server
 from support.sample_songs import sample_songs
 
@@ -136,7 +137,7 @@ def test_an_earlier_generation_does_not_replace_a_later_one(lake: str, source: s
         assert (again.generation, again.location) == (2, newest.location)
 
 
-@pytest.mark.parametrize("table_format", FORMATS)
+@pytest.mark.parametrize("table_format", ["delta", *nightly("iceberg")])
 def test_buckets_are_published(table_format: str) -> None:
     with s3_server() as address:
         put_songs(open_storage("s3://lake/songs"), some_songs(4))

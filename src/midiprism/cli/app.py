@@ -29,6 +29,7 @@ _COMMANDS = {
         "Publish the tracks, links and songs of a result in object storage as tables for other programs.",
     ),
     "work": ("work", "Do open tasks of a run into object storage until it is committed."),
+    "sweep": ("sweep", "Remove what killed processes left in a result in object storage."),
     "status": (
         "status",
         "Show what a result holds, how far its run is, what failed and why, and what is left.",

@@ -34,12 +34,6 @@ def text_of_native(name: str) -> str:
     return name if NATIVE_IS_UTF8 or name.isascii() else path_text(os.fsencode(name))
 
 
-def name_without_suffix(path: str) -> str:
-    """Return the path of a file, with ``/`` between its parts, without the suffix of its name."""
-    stem, dot, suffix = path.rpartition(".")
-    return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
-
-
 def json_path(path: bytes | str) -> dict[str, str]:
     """Return a path for JSON: ``path`` as text, and ``path_bytes`` in hexadecimal if it is not UTF-8."""
     data = path if isinstance(path, bytes) else path_bytes(path)

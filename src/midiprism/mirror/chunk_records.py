@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from midiprism.fs.path_text import name_without_suffix
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
 from midiprism.generations.result import TableFile
 from midiprism.mirror.chunk_files import ChunkFiles, read_columns
 from midiprism.objects import ObjectStorage
+from midiprism.pipeline.record_builder import song_name_of
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     LINK_COUNT,
@@ -24,6 +24,7 @@ from midiprism.records.batches import (
 )
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
 from midiprism.smf.types import CONTRACT_VERSION
+from midiprism.sources import SongRef
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_stem
 from midiprism.stores.shard_sink import WrittenShards
 from midiprism.stores.sharded import RowLocation, WrittenShard
@@ -86,14 +87,8 @@ def _song_columns(
     ):
         if path == f"{container}/":
             continue  # the container itself
-        head = (
-            root + path.encode(),
-            len(root),
-            name_without_suffix(path),
-            size,
-            mtime_ns,
-            digest and bytes.fromhex(digest),
-        )
+        song_ref = SongRef(root + path.encode(), len(root), size, mtime_ns)
+        head = (*song_ref[:2], song_name_of(song_ref), size, mtime_ns, digest and bytes.fromhex(digest))
         row = outcome_rows.get(path)
         if row is None:
             if digest is None:

@@ -28,7 +28,10 @@ _engines: list[Any] = []
 """They keep the code in memory."""
 
 _spare: list[Any] = []
-"""Scratch memory that no call uses."""
+"""Memory that no call uses: scratch memory, and the room for results."""
+
+_NUMBER_SIZE = 8
+_MAX_RESULT_NUMBERS = 64
 
 
 class UnfitCodeError(Exception):
@@ -71,73 +74,83 @@ def _make_caller(
     code: NativeCode, arguments: Sequence[ArgumentType], make_result: Any, call_at: int, release_at: int
 ) -> Callable[..., Any]:
     arrays = [index for index, argument in enumerate(arguments) if isinstance(argument, ArrayType)]
-    native = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * (len(arrays) + 3))(call_at)
-    pack = struct.Struct("=" + "".join("d" if kind == FLOAT64 else "q" for kind in arguments)).pack
-    reader = _ResultReader(code, make_result, ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release_at))
     names = [f"value{index}" for index in range(len(arguments))]
     pointers = "".join(
         f"{name} if type({name}) is bytes else pointer({name}), "
         for name in (names[index] for index in arrays)
     )
     numbers = ", ".join(f"len({name})" if index in arrays else name for index, name in enumerate(names))
-    # Written out, as the constructors of dataclasses are: loops over arguments took as long as the call.
+    values, reading, dtypes = _result_code(code)
+    formats = "".join(_FORMATS[field.kind] for field in code.results)
+    # Written out, as the constructors of dataclasses are: loops over arguments and results took as long as
+    # the call.
     source = f"""
 def call({", ".join(names)}):
-    scratch = spare.pop() if spare else Scratch()
-    results = Results()
+    room = spare.pop() if spare else (Scratch(), Results())
+    scratch, results = room
     if native({pointers}pack({numbers}), results, scratch):
         raise_error(results)
-    try:
-        return {"read(results, scratch)" if code.results else "None"}
-    finally:
-        spare.append(scratch)
+{reading}
+    spare.append(room)
+    return {f"make_result({values})" if code.is_tuple else values.strip("[]") or None}
 """
     names_in_source: dict[str, Any] = {
-        "native": native,
-        "pack": pack,
+        "native": ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * (len(arrays) + 3))(call_at),
+        "pack": struct.Struct("=" + "".join("d" if kind == FLOAT64 else "q" for kind in arguments)).pack,
         "pointer": _pointer,
         "raise_error": _raise_error,
-        "read": reader.read,
-        "Results": reader.room,
+        "unpack": struct.Struct("=" + formats).unpack_from,
+        "release": ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release_at),
+        "frombuffer": np.frombuffer,
+        "copy_array": _copy_array,
+        "make_result": make_result,
+        "Results": ctypes.c_char * (_MAX_RESULT_NUMBERS * _NUMBER_SIZE),
         "Scratch": ctypes.c_char * SCRATCH_SIZE,
         "spare": _spare,
+        **dtypes,
     }
     exec(source, names_in_source)  # noqa: S102 - of the names above alone
     caller: Callable[..., Any] = names_in_source["call"]
     return caller
 
 
-class _ResultReader:
-    """Makes Python's values of the results of a function."""
+def _result_code(code: NativeCode) -> tuple[str, str, dict[str, Any]]:
+    """Return the list of results as source, the source that makes them, and the types that it names."""
+    numbers: list[str] = []
+    values: list[str] = []
+    lines: list[str] = []
+    dtypes: dict[str, Any] = {}
+    owners: list[str] = []
+    for index, field in enumerate(code.results):
+        values.append(f"result{index}")
+        if field.dtype is None:
+            numbers.append(f"result{index}")
+            continue
+        dtypes[f"dtype{index}"] = dtype = np.dtype(field.dtype)
+        owner, at, length = f"owner{index}", f"at{index}", f"length{index}"
+        numbers += [owner, at, length]
+        owners.append(owner)
+        span = f"scratch[{at} : {at} + {length} * {dtype.itemsize}]"
+        lines += [
+            f"    if {length} > 0 and not {owner}:",
+            f"        result{index} = frombuffer({span}, dtype{index})",
+            "    else:",
+            f"        result{index} = copy_array({owner}, {at}, {length}, dtype{index})",
+        ]
+    if numbers:
+        lines.insert(0, f"    {', '.join(numbers)}, = unpack(results)")
+    if owners:
+        lines += [f"    if {' or '.join(owners)}:", "        release(results)"]
+    return f"[{', '.join(values)}]", "\n".join(lines), dtypes
 
-    def __init__(self, code: NativeCode, make_result: Any, release: Callable[..., Any]) -> None:
-        formats = "".join(_FORMATS[field.kind] for field in code.results)
-        self.room = ctypes.c_char * (8 * max(len(formats), 1))
-        self._unpack = struct.Struct("=" + formats).unpack_from
-        self._make_result = make_result
-        self._is_tuple = code.is_tuple
-        self._release = release
-        dtypes = [None if field.dtype is None else np.dtype(field.dtype) for field in code.results]
-        self._arrays = [(at, dtype, dtype.itemsize) for at, dtype in enumerate(dtypes) if dtype is not None]
 
-    def read(self, results: Any, scratch: Any) -> Any:
-        """Return what the function returns."""
-        values = [*self._unpack(results)]
-        is_owned = False
-        for index, dtype, size in self._arrays:
-            owner, address, length = values[index : index + 3]
-            array = None
-            if owner:
-                is_owned = True
-                array = np.frombuffer(ctypes.string_at(address, length * size), dtype)
-            elif length > 0:
-                array = np.frombuffer(scratch[address : address + length * size], dtype)
-            elif length == 0:
-                array = np.empty(0, dtype)
-            values[index : index + 3] = [array]
-        if is_owned:
-            self._release(results)
-        return self._make_result(values) if self._is_tuple else values[0]
+def _copy_array(owner: int, address: int, length: int, dtype: Any) -> Any:
+    """Return an array that has an owner, an empty one, or None for one that is not there."""
+    if length < 0:
+        return None
+    if not owner or length == 0:
+        return np.empty(0, dtype)
+    return np.frombuffer(ctypes.string_at(address, length * dtype.itemsize), dtype)
 
 
 def _pointer(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Parts of Numba's runtime as LLVM code that goes into machine code: making and freeing arrays."""
+"""Parts of Numba's runtime as LLVM code that goes into machine code: making, counting and freeing arrays."""
 
 from typing import Any
 
@@ -27,7 +27,30 @@ def make_runtime_module(data_layout: str, triple: str) -> ir.Module:
     builder = ir.IRBuilder(function.append_basic_block())
     builder.call(free, [function.args[0]])
     builder.ret_void()
+    _define_counting(module, function)
     return module
+
+
+def _define_counting(module: ir.Module, destroy: ir.Function) -> None:
+    """Define the functions that count the references to an array, and free it with the last.
+
+    Numba's own lock the memory, which takes longer than all else that they do: but the arrays of a call are
+    used by its thread alone.
+    """
+    for name, change in (("NRT_incref", 1), ("NRT_decref", -1)):
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_POINTER]), name)
+        function.attributes.add("noinline")  # until references that cancel out are removed
+        builder = ir.IRBuilder(function.append_basic_block())
+        (owner,) = function.args
+        with builder.if_then(builder.icmp_unsigned("==", owner, _POINTER(None)), likely=False):
+            builder.ret_void()
+        address = builder.bitcast(owner, _WORD.as_pointer())
+        count = builder.add(builder.load(address), _WORD(change))
+        builder.store(count, address)
+        if change < 0:
+            with builder.if_then(builder.icmp_signed("==", count, _WORD(0))):
+                builder.call(destroy, [owner])
+        builder.ret_void()
 
 
 def _define_allocation(module: ir.Module, allocate: ir.Function, name: str) -> None:

@@ -1,12 +1,12 @@
 """Reads the songs of a batch, a few at a time, before they are split."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import accumulate
 
 from midiprism.errors import MidiprismError
+from midiprism.metrics.stage_timers import RunQueueClock, ThreadTimes
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.record_builder import internal_error
 from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
@@ -16,8 +16,8 @@ SONGS_PER_CHUNK = 32
 """Songs that are read before they are split, while they are still in the processor's cache."""
 
 READ_THREADS = 8
-SLOW_READ_SECONDS = 0.000_2
-"""A small file takes a tenth of this from memory, and many times as much from a disk."""
+SLOW_READ_NS = 200_000
+"""Most waiting for a song that is read from memory; a disk makes it wait many times as long."""
 CHUNKS_BETWEEN_MEASUREMENTS = 16
 
 ReadSongs = list[SongContent | UnreadableError]
@@ -30,8 +30,8 @@ EMPTY_CHUNK: BatchChunk = 0, (), []
 class BatchReader:
     """Reads the songs of a batch, a few at a time.
 
-    The duration of reads decides how they are made: a disk serves several at once faster than one after the
-    other, but for files in memory threads only cost time.
+    How long reads wait decides how they are made: a disk serves several at once faster than one after the
+    other, but for files in memory threads only cost time, also where processors are short.
 
     Args:
         source: reads songs.
@@ -45,6 +45,7 @@ class BatchReader:
         self._chunk_bytes = chunk_bytes
         self._chunks_to_prefetch = 0
         self._thread_pool: ThreadPoolExecutor | None = None
+        self._run_queue_clock = RunQueueClock()
 
     def chunks(
         self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters
@@ -71,14 +72,15 @@ class BatchReader:
     def _read_sequentially(
         self, chunk: Batch, first: int, stop: Callable[[], bool], counters: SharedCounters
     ) -> ReadSongs:
-        began = time.perf_counter()
+        began = ThreadTimes.now(self._run_queue_clock)
 
         def may_read(index: int) -> bool:
             counters[SONG_INDEX] = first + index
             return not stop()
 
         contents = self._read_in_order(chunk, may_read)
-        slow = time.perf_counter() - began > SLOW_READ_SECONDS * len(contents)
+        waited_ns = ThreadTimes.now(self._run_queue_clock).waited_ns_since(began)
+        slow = waited_ns > SLOW_READ_NS * len(contents)
         self._chunks_to_prefetch = CHUNKS_BETWEEN_MEASUREMENTS if slow else 0
         return contents
 
@@ -117,7 +119,8 @@ class BatchReader:
             return UnreadableError("internal", internal_error(error).message)
 
     def close(self) -> None:
-        """End the threads, without waiting for a read that hangs."""
+        """End the threads, without waiting for a read that hangs, and close the clock."""
+        self._run_queue_clock.close()
         if self._thread_pool is not None:
             with suppress(RuntimeError):
                 self._thread_pool.shutdown(wait=False, cancel_futures=True)

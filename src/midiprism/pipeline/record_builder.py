@@ -2,14 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import count
-from operator import attrgetter
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 from midiprism.errors import unexpected_error_message
-from midiprism.fs.path_text import name_without_suffix, path_text
+from midiprism.fs.path_text import ENCODING, ERRORS
 from midiprism.records.batches import (
     LINK_COLUMN_NAMES,
     SONG_COLUMN_NAMES,
@@ -69,28 +68,30 @@ class PendingSong(NamedTuple):
 
 
 class _FieldSource(NamedTuple):
-    """The source of a field's values.
-
-    Attributes:
-        get: returns the value of a ``SplitTrack``.
-    """
+    """The source of a field's values: an attribute of ``SplitTrack``."""
 
     name: str
-    get: Callable[[SplitTrack], Any]
+    attribute: str
     arbitrary_text: bool
 
-    def values(self, tracks: Iterable[SplitTrack]) -> Iterable[Any]:
-        """Return the value of each track."""
-        values = map(self.get, tracks)
+    def values(self, columns: Mapping[str, Sequence[Any]]) -> Iterable[Any]:
+        """Return the value of each track, from the columns of ``_split_columns``."""
+        values = columns[self.attribute]
         return map(_storable_name, values) if self.arbitrary_text else values
 
 
 def _split_sources(fields: Iterable[Field]) -> list[_FieldSource]:
     return [
-        _FieldSource(field.name, attrgetter(field.split_attribute), field.arbitrary_text)
+        _FieldSource(field.name, field.split_attribute, field.arbitrary_text)
         for field in fields
         if field.split_attribute is not None
     ]
+
+
+def _split_columns(tracks: Sequence[SplitTrack]) -> Mapping[str, Sequence[Any]]:
+    """Return the values of each attribute of tracks: all at once takes a third of one attribute at a time."""
+    columns = [*zip(*tracks, strict=True)] or [()] * len(SplitTrack._fields)
+    return dict(zip(SplitTrack._fields, columns, strict=True))
 
 
 @lru_cache(8192)
@@ -101,11 +102,32 @@ def _storable_name(text: str | None) -> str | None:
 
 _TRACK_SOURCES = _split_sources(TRACK_FIELDS)
 _GROUP_NAMES = tuple(field.name for field in TRACK_FIELDS if field.grouped)
+_COMPUTED_NAMES = (*_GROUP_NAMES, *TRACK_FACT_NAMES)
 _NO_SONG_FACTS = tuple(None for field in SONG_FIELDS if field.computed or field.grouped)
 """The facts of a song are found from those of its tracks, in the commit; groups by others, when asked for."""
 
 _LINK_SOURCES = _split_sources(LINK_FIELDS)
 _PART_COUNT = "part_count"
+
+
+class TracksToStore(NamedTuple):
+    """Tracks that are to be stored.
+
+    Attributes:
+        digests: of each track.
+        columns: the values of each attribute of ``SplitTrack``.
+    """
+
+    digests: Sequence[bytes]
+    columns: Mapping[str, Sequence[Any]]
+
+    def only(self, wanted: Container[bytes]) -> "TracksToStore":
+        """Return those tracks whose digests are wanted."""
+        takes = [digest in wanted for digest in self.digests]
+        if all(takes):
+            return self
+        columns = {name: [*compress(column, takes)] for name, column in self.columns.items()}
+        return TracksToStore([*compress(self.digests, takes)], columns)
 
 
 class BatchBuilder:
@@ -125,16 +147,22 @@ class BatchBuilder:
         self._tracks: dict[str, list[Any]] = {name: [] for name in TRACK_COLUMN_NAMES}
         self._track_indices: dict[bytes, int] = {}
 
-    def new_tracks(self, pending: Iterable[PendingSong]) -> dict[bytes, SplitTrack]:
-        """Return those tracks of songs that the batch does not have yet, by digest, in the order of links."""
+    def new_tracks(self, pending: Iterable[PendingSong]) -> "TracksToStore":
+        """Return those tracks of songs that the batch does not have yet, each once, in the order of links."""
+        digests: list[bytes] = []
+        tracks: list[SplitTrack] = []
+        for _, outcome, track_digests in pending:
+            if isinstance(outcome, SplitSong):
+                digests += track_digests
+                tracks += outcome.tracks
         known = self._track_indices
-        new: dict[bytes, SplitTrack] = {}
-        for song in pending:
-            if isinstance(song.outcome, SplitSong):
-                for digest, track in zip(song.track_digests, song.outcome.tracks, strict=True):
-                    if digest not in known:
-                        new.setdefault(digest, track)
-        return new
+        if len({*digests}) < len(digests) or not known.keys().isdisjoint(digests):
+            new: dict[bytes, SplitTrack] = {}
+            for digest, track in zip(digests, tracks, strict=True):
+                if digest not in known:
+                    new.setdefault(digest, track)
+            digests, tracks = [*new], [*new.values()]
+        return TracksToStore(digests, _split_columns(tracks))
 
     def reject_track(self, digest: bytes, problem: ProblemRecord) -> None:
         """Let songs with this track fail, unless the store takes it later."""
@@ -143,7 +171,7 @@ class BatchBuilder:
 
     def add_tracks(
         self,
-        tracks: Mapping[bytes, SplitTrack],
+        tracks: "TracksToStore",
         stored: Mapping[bytes, StoredTrack],
         digests_with_facts: Sequence[bytes],
         facts: Mapping[str, Sequence[Any]],
@@ -151,13 +179,12 @@ class BatchBuilder:
         """Add tracks.
 
         Args:
-            tracks: by digest, in the order of links.
+            tracks: of ``new_tracks``.
             stored: the answers of the store; tracks that it does not have are left out.
             digests_with_facts: of those tracks for which facts were computed, in the order of ``tracks``.
             facts: a column for each of their facts.
         """
-        digests = list(tracks) if len(stored) == len(tracks) else [it for it in tracks if it in stored]
-        split_tracks = [*map(tracks.__getitem__, digests)]
+        digests, split_columns = tracks if len(stored) == len(tracks.digests) else tracks.only(stored)
         stored_tracks = [*map(stored.__getitem__, digests)]
         self._track_indices.update(zip(digests, count(len(self._track_indices)), strict=False))
         if self._rejected:
@@ -165,21 +192,23 @@ class BatchBuilder:
                 self._rejected.pop(digest, None)
         columns = self._tracks
         columns["digest"] += digests
-        columns["size"] += [len(track.data) for track in split_tracks]
+        columns["size"] += map(len, split_columns["data"])
         columns["stem"] += [track.stem for track in stored_tracks]
         columns["digest_digits"] += [track.digits for track in stored_tracks]
         for source in _TRACK_SOURCES:
-            columns[source.name] += source.values(split_tracks)
-        for name in _GROUP_NAMES:
+            columns[source.name] += source.values(split_columns)
+        for name in _GROUP_NAMES if facts else _COMPUTED_NAMES:
             columns[name] += [None] * len(digests)
-        if facts and len(digests_with_facts) == len(digests):
+        if not facts:
+            return
+        if len(digests_with_facts) == len(digests):
             for name in TRACK_FACT_NAMES:
                 columns[name] += facts[name]
             return
         places = {digest: place for place, digest in enumerate(digests_with_facts)}
         takes = [places.get(digest, -1) for digest in digests]
         for name in TRACK_FACT_NAMES:
-            values = [*facts.get(name, ()), None]  # which is at -1
+            values = [*facts[name], None]  # which is at -1
             columns[name] += map(values.__getitem__, takes)
 
     def add_songs(self, pending: Sequence[PendingSong]) -> "SongCounts":
@@ -200,8 +229,9 @@ class BatchBuilder:
                 outcome = FailedSong("failed", problem)
             failed += outcome is not None
             self._song_rows.append(_song_row_without_tracks(head, outcome))
+        split_columns = _split_columns(tracks)
         for source in _LINK_SOURCES:
-            columns[source.name] += source.values(tracks)
+            columns[source.name] += source.values(split_columns)
         columns[TRACK_INDEX] += map(self._track_indices.__getitem__, digests)
         return SongCounts(failed, len(tracks))
 
@@ -315,7 +345,9 @@ def parts_of_source_tracks(tracks: Sequence[SplitTrack]) -> Iterable[int]:
 
 def song_name_of(song_ref: SongRef) -> str:
     """Return a song's path below its source folder as text, with ``/`` between its parts and no suffix."""
-    return name_without_suffix(path_text(song_ref.path[song_ref.root_length :]).replace(os.sep, "/"))
+    path = song_ref.path[song_ref.root_length :].decode(ENCODING, ERRORS).replace(os.sep, "/")
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and stem and "/" not in suffix and not stem.endswith("/") else path
 
 
 def internal_error(error: Exception) -> ProblemRecord:

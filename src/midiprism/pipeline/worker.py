@@ -15,6 +15,7 @@ from midiprism.pipeline.record_builder import (
     FailedSong,
     PendingSong,
     SplitOutcome,
+    TracksToStore,
     internal_error,
     song_head,
 )
@@ -39,7 +40,7 @@ from midiprism.pipeline.track_listener import TrackListener
 from midiprism.pipeline.worker_times import WorkerTimes
 from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
 from midiprism.records.fields import ProblemRecord
-from midiprism.smf.types import CONTRACT_VERSION, SplitSong, SplitTrack
+from midiprism.smf.types import CONTRACT_VERSION, SplitSong
 from midiprism.sources import SongContent, Source, UnreadableError
 from midiprism.stores import StoredTrack, TrackStore
 
@@ -172,8 +173,8 @@ class Worker:
         """Yield the parts of a batch and an empty one at the end; time reads and the work between them."""
         chunks = self._reader.chunks(batch, self._stop, self.counters)
         chunk: BatchChunk | None = EMPTY_CHUNK
+        self._times.begin_batch()
         while chunk is not None:
-            self._times.begin_read()
             chunk = next(chunks, None)
             self._times.end_read()
             yield EMPTY_CHUNK if chunk is None else chunk
@@ -198,6 +199,7 @@ class Worker:
         """
         outcomes: list[SplitOutcome | None] = []
         counters, seen = self.counters, self._seen_digests
+        started = perf_counter_ns()
         for index, content in enumerate(contents, first):
             if self._pending_bytes > self._limits.pending_bytes or self._stop():
                 break
@@ -212,7 +214,7 @@ class Worker:
                 if isinstance(outcome, SplitSong):
                     self._pending_bytes += sum([len(track.data) for track in outcome.tracks])
                 outcomes.append(outcome)
-        started = perf_counter_ns()
+        started = self._times.add_splitting_since(started)
         digests: list[list[bytes]] = []
         for index, outcome_or_none in enumerate(outcomes, first):
             counters[SONG_INDEX] = index  # digesting counts towards the time that the song may take
@@ -228,7 +230,6 @@ class Worker:
             message = f"It is larger than the limit of {self._input_limit} bytes."
             return FailedSong("corrupt", ProblemRecord("song_size", message))
         self.counters[STAGE] = STAGE_SPLITTING
-        started = perf_counter_ns()
         try:
             return self._splitter(content.data)
         except CorruptMidiError as error:
@@ -237,8 +238,6 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
             return FailedSong("failed", internal_error(error))
-        finally:
-            self._times.add_splitting_since(started)
 
     def _store_pending(self) -> None:
         """Store the tracks that wait, and record their songs."""
@@ -260,27 +259,28 @@ class Worker:
     def _store_tracks(self, pending: Sequence[PendingSong]) -> None:
         """Store all tracks that wait, folder by folder."""
         put, counters, times = self._store.put, self.counters, self._times
-        block_size = self._store.capabilities.block_size
+        capabilities = self._store.capabilities
+        block_size, may_take_long = capabilities.block_size, not capabilities.writes_in_commit
         tracks = self._builder.new_tracks(pending)
         stored: dict[bytes, StoredTrack] = {}
         last_update = perf_counter_ns()
         # No two have the same digest, so that tracks themselves are never compared.
-        for family, digest, track in sorted(
-            [(track.own_family, digest, track) for digest, track in tracks.items()]
-        ):
+        attributes = map(tracks.columns.__getitem__, ("data", "own_name", "own_instrument"))
+        rows = zip(tracks.columns["own_family"], tracks.digests, *attributes, strict=True)
+        for family, digest, data, name, instrument in sorted(rows):
             try:
-                stored_track = put(track.data, digest, track.own_name, track.own_instrument, family)
+                stored_track = put(data, digest, name, instrument, family)
             except MidiprismError:
                 raise
             except Exception as error:  # noqa: BLE001 - such as a name that the naming rule cannot take
                 self._builder.reject_track(digest, internal_error(error))
                 continue
             stored[digest] = stored_track
-            if perf_counter_ns() > last_update + self._limits.progress_interval_ns:
+            if may_take_long and perf_counter_ns() > last_update + self._limits.progress_interval_ns:
                 last_update = times.add_storing_since(last_update)
                 times.count()
             if stored_track.new:
-                size = len(track.data)
+                size = len(data)
                 counters[TRACKS_WRITTEN] += 1
                 self._files_written += 1
                 self._bytes_written += size
@@ -289,7 +289,7 @@ class Worker:
         self._builder.add_tracks(tracks, stored, *self._facts_of_new(tracks, stored))
 
     def _facts_of_new(
-        self, tracks: Mapping[bytes, SplitTrack], stored: Mapping[bytes, StoredTrack]
+        self, tracks: TracksToStore, stored: Mapping[bytes, StoredTrack]
     ) -> tuple[Sequence[bytes], Mapping[str, Sequence[Any]]]:
         """Return the digests of the tracks that are new to the store, and a column for each of their facts.
 
@@ -298,9 +298,8 @@ class Worker:
         if self._compute_facts is None and self._listener is None:
             return (), {}
         started = perf_counter_ns()
-        digests = [digest for digest in tracks if digest in stored and stored[digest].unseen]
-        new = [*map(tracks.__getitem__, digests)]
-        data, families = [it.data for it in new], [it.own_family for it in new]
+        digests, attributes = tracks.only({digest for digest, track in stored.items() if track.unseen})
+        data, families = attributes["data"], attributes["own_family"]
         columns = {} if self._compute_facts is None else self._compute_facts(data, families)
         if self._listener is not None and digests:
             self._listener.add(digests, data, families)

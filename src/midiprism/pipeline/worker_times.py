@@ -16,27 +16,29 @@ class WorkerTimes:
     def __init__(self, counters: SharedCounters) -> None:
         self._timers = stage_timers(counters)
         self._run_queue_clock = RunQueueClock()
-        self._last_counted = self._read_began = ThreadTimes.now(self._run_queue_clock)
+        self._last_counted = ThreadTimes.now(self._run_queue_clock)
         self._splitting_ns = self._hashing_ns = self._storing_ns = 0
 
     def close(self) -> None:
         """Close the system's clock of this thread."""
         self._run_queue_clock.close()
 
-    def begin_read(self) -> None:
-        """Note that reading begins."""
-        self._read_began = ThreadTimes.now(self._run_queue_clock)
+    def begin_batch(self) -> None:
+        """Note that a batch begins, with a read."""
+        self._last_counted = ThreadTimes.now(self._run_queue_clock)
 
     def end_read(self) -> None:
-        """Count the time since reading began."""
-        began = self._read_began
+        """Count the time of a read, which followed the last count or the beginning of the batch."""
+        began = self._last_counted
         self._last_counted = now = ThreadTimes.now(self._run_queue_clock)
         self._timers.add_time(Stage.READ, now.wall_ns - began.wall_ns, now.waited_ns_since(began))
         self._timers.count(Counter.QUEUED_NANOSECONDS, now.queued_ns - began.queued_ns)
 
-    def add_splitting_since(self, started_ns: int) -> None:
-        """Add the time since then to that of splitting."""
-        self._splitting_ns += perf_counter_ns() - started_ns
+    def add_splitting_since(self, started_ns: int) -> int:
+        """Add the time since then to that of splitting. Return the present time."""
+        now = perf_counter_ns()
+        self._splitting_ns += now - started_ns
+        return now
 
     def add_hashing_since(self, started_ns: int) -> None:
         """Add the time since then to that of hashing."""

@@ -15,12 +15,11 @@ from midiprism.smf.kernel.row_types import (
 from midiprism.smf.kernel.scan import TRACK_NAME
 from midiprism.smf.kernel.split_kernel import KernelOutput
 from midiprism.smf.kernel.stated_meta import MAX_ACCIDENTALS, MAX_DENOMINATOR_POWER
-from midiprism.smf.part_names import NAME_EVENTS, NameReader
+from midiprism.smf.part_names import NAME_EVENTS, NameReader, choose_names
 from midiprism.smf.repair.signs import BASE_DRUMS
 from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
     INSTRUMENT_AND_FAMILY,
-    choose_names,
     list_problems,
     make_name_reader,
     read_song,
@@ -123,7 +122,7 @@ def _source_tracks(
     name_reader: NameReader,
 ) -> Iterator[SourceTrack]:
     output_row = {track: row for row, track in enumerate(answer.output_tracks["track"].tolist())}
-    chooser = choose_names(unwrapped, answer)
+    chooser = choose_names(unwrapped.bytes_at, answer.texts, answer.output_tracks)
     for number, source in enumerate(answer.source_tracks):
         channels = tuple(channel for channel in range(16) if source["channels"] >> channel & 1)
         start, size, event = int(source["name_start"]), int(source["name_size"]), TRACK_NAME

@@ -3,10 +3,11 @@
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from midiprism.smf import problems
-from midiprism.smf.kernel.row_types import ALL_CHANNELS, TEXT_EVENT
+from midiprism.smf.kernel.row_types import ALL_CHANNELS, OUTPUT_TRACK, TEXT_EVENT
 from midiprism.smf.kernel.scan import INSTRUMENT_NAME, PROGRAM_NAME, TRACK_NAME
 from midiprism.smf.text.decode import (
     MAX_TEXT_BYTES,
@@ -30,16 +31,16 @@ _MAX_SEARCHED_TEXTS = 256
 _TEXT_EVENT_STRUCT = struct.Struct(f"={len(TEXT_EVENT)}q")
 """A row of the kernel's texts: unpacks faster than NumPy does, and only as far as rows are needed."""
 
+_PART_FIELDS = ("track", "channel", "note_count", "name_start", "name_size")
+_PART_STRUCT = struct.Struct(
+    "=" + "".join("q" if name in _PART_FIELDS else "8x" for name in OUTPUT_TRACK.names)
+)
+"""The fields of a row of the kernel's output tracks that choose its name."""
+
 BytesAt = Callable[[int, int], bytes]
 
 Part = tuple[int, int, int, int]
 """A split without its name: track number, channel (-1 where several), position and size of the track name."""
-
-
-def may_rename(texts: Any) -> bool:
-    """Return whether some of the kernel's rows of texts name a part otherwise than its track name does."""
-    kinds, channels = texts["kind"].tolist(), texts["channel"].tolist()
-    return INSTRUMENT_NAME in kinds or PROGRAM_NAME in kinds or channels.count(ALL_CHANNELS) < len(channels)
 
 
 class NameChooser:
@@ -106,6 +107,39 @@ class NameChooser:
         return None
 
 
+def choose_names(bytes_at: BytesAt, texts: Any, output_tracks: Any) -> NameChooser | None:
+    """Return what chooses the names of a song's parts; None where each has its track name or none.
+
+    Args:
+        bytes_at: returns the bytes of the song at a position, of a size.
+        texts: the kernel's rows of texts; None where there are none.
+        output_tracks: the kernel's rows of splits.
+    """
+    if texts is None or not _may_rename(texts):
+        return None
+    rows = _PART_STRUCT.iter_unpack(output_tracks.tobytes())
+    parts = [(track, channel, start, size) for track, channel, notes, start, size in rows if notes]
+    return NameChooser(bytes_at, texts, parts)
+
+
+def _may_rename(texts: Any) -> bool:
+    """Return whether some of the kernel's rows of texts name a part otherwise than its track name does."""
+    for _, kind, channel, _, _ in _TEXT_EVENT_STRUCT.iter_unpack(texts.tobytes()):
+        if kind in (INSTRUMENT_NAME, PROGRAM_NAME) or channel != ALL_CHANNELS:
+            return True
+    return False
+
+
+@lru_cache(8192)  # the songs of a library have few different names
+def read_certain_name(raw: bytes) -> tuple[str | None, str | None, str | None] | None:
+    """Return what ``NameReader.read_with_own`` does for a name that is also the part's own.
+
+    None where that depends on more than these bytes.
+    """
+    certain = decode_certain(raw, None) if len(raw) <= MAX_TEXT_BYTES else None
+    return None if certain is None else (certain.text, certain.encoding, certain.text)
+
+
 class NameReader:
     """Reads the names of a song, and lists those whose encoding had to be guessed.
 
@@ -116,6 +150,7 @@ class NameReader:
         encoding: of all texts, if it is known.
 
     Attributes:
+        encoding: of all texts, None where it is not known.
         problems: of the names that were read.
     """
 
@@ -126,14 +161,14 @@ class NameReader:
         self._bytes_at = bytes_at
         self._file_offset = file_offset
         self._texts = texts
-        self._encoding = encoding
+        self.encoding = encoding
         self._other_texts: list[bytes] | None = None
         self._guesses = self._own_guesses = 0
 
     def read(self, track: int, start: int, size: int) -> DecodedText:
         """Return the name of a track, whose bytes stand at a position of the song."""
         raw = self._bytes_at(start, size)
-        return decode_certain(raw, self._encoding) or self._guess(raw, start, track)
+        return decode_certain(raw, self.encoding) or self._guess(raw, start, track)
 
     def read_with_own(
         self, track: int, start: int, size: int, own_start: int, own_size: int
@@ -147,13 +182,7 @@ class NameReader:
             own_start: position of the name that its own bytes state.
             own_size: of that name in bytes.
         """
-        raw = self._bytes_at(start, size)
-        certain = decode_certain(raw, self._encoding)
-        if certain is not None and own_start == start and self._encoding is None:
-            # Most names are certain, and the song says no more about them than their own bytes do.
-            text, encoding, _, _ = certain
-            return text, encoding, text
-        name, encoding, _, _ = certain or self._guess(raw, start, track)
+        name, encoding, _, _ = self.read(track, start, size)
         return name, encoding, self._read_own(self._bytes_at(own_start, own_size))
 
     def _read_own(self, raw: bytes) -> str | None:

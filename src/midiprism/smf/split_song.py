@@ -36,7 +36,7 @@ from midiprism.smf.kernel.row_types import (
     STATUS_OK,
 )
 from midiprism.smf.kernel.split_kernel import KernelOutput, split_kernel
-from midiprism.smf.part_names import NameChooser, NameReader, may_rename
+from midiprism.smf.part_names import NameReader, choose_names, read_certain_name
 from midiprism.smf.refusals import limit_error, unreadable_music_error
 from midiprism.smf.repair.signs import BASE_DRUMS, may_be_dual_mode, may_have_loss
 from midiprism.smf.stated_meta import make_stated_meta
@@ -54,6 +54,7 @@ BY_CODES: dict[By, int] = {
 
 DEFAULT_LIMITS = Limits()
 
+_NO_LIMIT = int(NO_LIMIT)
 _NO_TRACKS: Any = b"" if ENABLED else np.empty(0, np.int64)
 
 SOUND_EFFECTS_KIT_PROGRAM = 56
@@ -153,9 +154,10 @@ def _to_split_tracks(
     unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
     out = memoryview(answer.out)
+    data = bytes(unwrapped.data)  # which most are already
     tracks = []
     is_dual_mode = unwrapped.is_dual_mode
-    chooser = choose_names(unwrapped, answer)
+    chooser = choose_names(unwrapped.bytes_at, answer.texts, answer.output_tracks)
     named: tuple[int, int, int] | None = None
     name = encoding = own_name = None
     stated_numbers: tuple[int, int, int, int] | None = None
@@ -193,7 +195,12 @@ def _to_split_tracks(
             name_start, name_size, _ = chooser.choose(part)
         if (track, name_start, own_start) != named:
             named = track, name_start, own_start
-            name, encoding, own_name = names.read_with_own(track, name_start, name_size, own_start, own_size)
+            certain = None
+            if own_start == name_start and names.encoding is None:
+                certain = read_certain_name(data[name_start : name_start + max(name_size, 0)])
+            name, encoding, own_name = certain or names.read_with_own(
+                track, name_start, name_size, own_start, own_size
+            )
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             ticks_per_quarter, quarters_per_minute, _, time_signature, key_signature = make_stated_meta(
@@ -323,11 +330,12 @@ def run_kernel(
     Raises:
         CorruptMidiError: with code ``limit``.
     """
-    max_output = min(limits.max_output_bytes(len(data)), int(NO_LIMIT))
-    # As plain Python the kernel takes ints from a memoryview, where an array would give bytes that overflow.
-    octets: Any = memoryview(data)
-    if ENABLED:
-        octets = data if isinstance(data, bytes) else np.frombuffer(data, np.uint8)
+    max_output = min(limits.max_output_bytes(len(data)), _NO_LIMIT)
+    octets: Any = data
+    if not ENABLED:
+        octets = memoryview(data)  # gives ints, where an array would give bytes that overflow
+    elif not isinstance(data, bytes):
+        octets = np.frombuffer(data, np.uint8)
     answer: KernelOutput = split_kernel(
         octets,
         by,
@@ -335,8 +343,8 @@ def run_kernel(
         event_by_event,
         details,
         max_output,
-        min(limits.tracks, int(NO_LIMIT)),
-        min(limits.events, int(NO_LIMIT)),
+        min(limits.tracks, _NO_LIMIT),
+        min(limits.events, _NO_LIMIT),
         np.array([*kept_tracks], np.int64) if kept_tracks else _NO_TRACKS,
     )
     if answer.status != STATUS_OK:
@@ -377,8 +385,9 @@ def list_problems(
         listed.append(problems.make_problem(problems.DIVISION_SMPTE, division, None, base + 12))
     elif header.division & SMPTE_FLAG:
         listed.append(problems.smpte_notice(header.division, base + 12))
-    if listed:
-        listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
+    if not listed and not answer.unlisted_problems:
+        return ()
+    listed.sort(key=lambda problem: -1 if problem.offset is None else problem.offset)
     unlisted = answer.unlisted_problems + len(listed[problems.MAX_LISTED_PROBLEMS :])
     if unlisted:
         del listed[problems.MAX_LISTED_PROBLEMS :]
@@ -389,12 +398,3 @@ def list_problems(
 def make_name_reader(unwrapped: Unwrapped, answer: KernelOutput, encoding: str | None) -> NameReader:
     """Return what reads the names of a song; ``encoding`` is that of its texts, None to guess it."""
     return NameReader(unwrapped.bytes_at, unwrapped.file_offset, answer.texts, encoding)
-
-
-def choose_names(unwrapped: Unwrapped, answer: KernelOutput) -> NameChooser | None:
-    """Return what chooses the names of a song's parts; None where each has its track name or none."""
-    if answer.texts is None or not may_rename(answer.texts):
-        return None
-    playing = answer.output_tracks[answer.output_tracks["note_count"] > 0]
-    columns = (playing[name].tolist() for name in ("track", "channel", "name_start", "name_size"))
-    return NameChooser(unwrapped.bytes_at, answer.texts, [*zip(*columns, strict=True)])

@@ -2,7 +2,8 @@
 
 import struct
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from midiprism.errors import CorruptMidiError
@@ -57,23 +58,27 @@ class Unwrapped:
 
     data: bytes | memoryview
     base_offset: int = 0
-    wrappers: list[Wrapper] = field(default_factory=list)
-    repairs: list[Repair] = field(default_factory=list)
-    _maps: list[OffsetMap] = field(default_factory=list)
+    wrappers: Sequence[Wrapper] = ()
+    repairs: Sequence[Repair] = ()
+    _maps: Sequence[OffsetMap] = ()
+
+    def add_wrapper(self, problem_kind: int, number: int, offset: int) -> None:
+        """Note that a wrapper was found, or that it was damaged."""
+        self.wrappers = (*self.wrappers, Wrapper(problem_kind, number, offset))
 
     def keep_slice(self, problem_kind: int, start: int, stop: int | None, *, number: int = 0) -> None:
         """Remove a wrapper around a part of the data."""
-        self.wrappers.append(Wrapper(problem_kind, number, self.base_offset))
+        self.add_wrapper(problem_kind, number, self.base_offset)
         self.data = memoryview(self.data)[start:stop]
         self.base_offset += start
 
     def apply_repairs(self, step: RepairStep) -> None:
         """Edit the song's bytes, and record the repairs."""
-        for repair in step.repairs:
-            self.repairs.append(repair._replace(position=self.file_offset(repair.position)))
+        located = [it._replace(position=self.file_offset(it.position)) for it in step.repairs]
+        self.repairs = (*self.repairs, *located)
         if step.edits:
             self.data = apply_edits(bytes(self.data), step.edits)
-            self._maps.append(OffsetMap(step.edits))
+            self._maps = (*self._maps, OffsetMap(step.edits))
 
     @property
     def track_count(self) -> int:
@@ -122,7 +127,10 @@ def unwrap_song(data: bytes, limits: Limits) -> Unwrapped:
     """
     if type(data) is not bytes:
         data = bytes(memoryview(data))
-    unwrapped = unwrap(data, limits.input_bytes)
+    if data.startswith(MTHD_MAGIC) and len(data) <= limits.input_bytes:  # most songs
+        unwrapped = Unwrapped(data)
+    else:
+        unwrapped = unwrap(data, limits.input_bytes)
     check_header(unwrapped)
     return unwrapped
 
@@ -174,9 +182,9 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
         raise CorruptMidiError("empty", "The file is empty.", unwrapped.base_offset)
     if head.startswith(GZIP_MAGIC):
         unpacked, whole = gunzip(data, max_bytes)
-        unwrapped.wrappers.append(Wrapper(problems.GZIP, 0, unwrapped.base_offset))
+        unwrapped.add_wrapper(problems.GZIP, 0, unwrapped.base_offset)
         if not whole:
-            unwrapped.wrappers.append(Wrapper(problems.GZIP_TRUNCATED, 0, unwrapped.base_offset))
+            unwrapped.add_wrapper(problems.GZIP_TRUNCATED, 0, unwrapped.base_offset)
         unwrapped.data, unwrapped.base_offset = unpacked, 0
         return
     if head.startswith(APPLE_DOUBLE_MAGIC):
@@ -190,13 +198,10 @@ def _remove_wrapper(unwrapped: Unwrapped, max_bytes: int) -> None:
         if song is not None:
             bank = find_sound_bank(data, song)
             if bank is not None:
-                unwrapped.wrappers.append(
-                    Wrapper(problems.SOUND_BANK, bank.stop - bank.start, unwrapped.base_offset + bank.start)
-                )
+                size, start = bank.stop - bank.start, unwrapped.base_offset + bank.start
+                unwrapped.add_wrapper(problems.SOUND_BANK, size, start)
             if song.size_is_wrong:
-                unwrapped.wrappers.append(
-                    Wrapper(problems.RMID_SIZE, 0, unwrapped.base_offset + song.start - 4)
-                )
+                unwrapped.add_wrapper(problems.RMID_SIZE, 0, unwrapped.base_offset + song.start - 4)
             unwrapped.keep_slice(problems.RMID, song.start, song.stop)
             return
     if (

@@ -18,7 +18,9 @@ class TableFormat(StrEnum):
 def publish(
     url: Annotated[str, typer.Argument(metavar="URL", help="URL of a result in object storage.")],
     output: SummaryOptions,
-    table_format: Annotated[TableFormat, typer.Option("--as", help="Format of the tables.")],
+    table_format: Annotated[
+        TableFormat, typer.Option("--as", metavar="delta|iceberg", help="Format of the tables.")
+    ],
 ) -> int:
     """Publish the tracks, links and songs of a result in object storage as tables for other programs.
 

@@ -3,8 +3,13 @@
 from typing import Any
 
 from midiprism.smf.kernel.jit import bounds_checked_by_hand, inlined, unsigned_index
-from midiprism.smf.kernel.note_hash import add_note
-from midiprism.smf.kernel.row_types import CHECKPOINT_INTERVAL, MAX_FAST_EVENT_SIZE, PROGRAM_SLOTS
+from midiprism.smf.kernel.note_hash import add_hashes, add_note, mix_note
+from midiprism.smf.kernel.row_types import (
+    CHECKPOINT_INTERVAL,
+    MAX_FAST_EVENT_SIZE,
+    NOTES_AT_ONCE,
+    PROGRAM_SLOTS,
+)
 from midiprism.smf.kernel.sounds import SETUP_CONTROLLERS
 from midiprism.smf.kernel.track_state import (
     ALL_NOTES_OFF,
@@ -41,6 +46,24 @@ def count_note_off(state: Any, channel: int, pitch: int, tick: int) -> None:
         state.last_note_ticks[channel] = tick
 
 
+@inlined
+def count_notes(state: Any, notes: Any, count: int) -> None:
+    """Count the notes of the tight loop, all but those of each program."""
+    scale = state.onset_scale
+    lowest, highest = int(state.lowest_pitch), int(state.highest_pitch)
+    total = 0
+    for index in range(count):
+        note = int(notes[unsigned_index(index)])
+        pitch = note & 0x7F
+        lowest = min(lowest, pitch)
+        highest = max(highest, pitch)
+        total += mix_note(scale, note >> 7, pitch)
+    state.note_hash = add_hashes(state.note_hash, total)
+    state.lowest_pitch = lowest
+    state.highest_pitch = highest
+    state.note_count += count
+
+
 @bounds_checked_by_hand
 def scan_channel_events(
     data: Any,
@@ -62,14 +85,13 @@ def scan_channel_events(
     Returns:
         The position and tick reached, the running status, the events and the checkpoints so far.
     """
-    notes = 0
+    note_count = 0
     notes_before_voice = 0
-    lowest, highest = state.lowest_pitch, state.highest_pitch
-    note_hash, onset_scale = state.note_hash, state.onset_scale
+    notes = state.notes
     sounding_count = state.sounding_count
     sounding, notes_by_key = state.sounding, state.notes_by_key
     last_note_ticks = state.last_note_ticks
-    voice_status = 0
+    voice_channel = -1
     voice_key = 0
     while at + MAX_FAST_EVENT_SIZE <= limit:
         message = at + 1
@@ -87,28 +109,27 @@ def scan_channel_events(
         kind = status >> 4
         first = data[unsigned_index(message)] & 0xFF
         second = data[unsigned_index(message + 1)] & 0xFF
-        if kind <= 9 and first | second < 0x80:
-            note = (status & 15) << 7 | first
-            if kind == 9 and second > 0:
-                if status != voice_status:
-                    # Notes are counted under their channel and program when another channel follows.
-                    notes_by_key[unsigned_index(voice_key)] += notes - notes_before_voice
-                    notes_before_voice = notes
-                    voice_status = status
-                    channel = status & 15
-                    voice_key = channel * PROGRAM_SLOTS + state.channels[unsigned_index(channel)].program
-                    if notes_by_key[unsigned_index(voice_key)] == 0:
-                        record_first_note(state, channel, voice_key, tick + delta)
-                notes += 1
-                lowest = min(lowest, first)
-                highest = max(highest, first)
-                note_hash = add_note(note_hash, onset_scale, tick + delta, first)
-                sounding_count += 1
-                sounding[unsigned_index(note)] += 1
-            elif sounding[unsigned_index(note)] > 0:
-                sounding[unsigned_index(note)] -= 1
-                sounding_count -= 1
-                last_note_ticks[unsigned_index(status & 15)] = tick + delta
+        if status < 0xA0 and first | second < 0x80:
+            # Whether a note begins or ends is hard to predict for a processor: no branch depends on it.
+            channel = status & 15
+            begins = status >> 4 & second + 0x7F >> 7 & 1
+            if begins & (channel != voice_channel):
+                # Notes are counted under their channel and program when another channel follows.
+                notes_by_key[unsigned_index(voice_key)] += note_count - notes_before_voice
+                notes_before_voice = note_count
+                voice_channel = channel
+                voice_key = channel * PROGRAM_SLOTS + state.channels[unsigned_index(channel)].program
+                if notes_by_key[unsigned_index(voice_key)] == 0:
+                    record_first_note(state, channel, voice_key, tick + delta)
+            notes[unsigned_index(note_count)] = (tick + delta) << 7 | first
+            note_count += begins
+            note = channel << 7 | first
+            sound_count = sounding[unsigned_index(note)]
+            change = begins if sound_count == 0 else 2 * begins - 1
+            sounding[unsigned_index(note)] = sound_count + change
+            sounding_count += change
+            # Only the end of a note that sounds changes what is used of the table.
+            last_note_ticks[unsigned_index(channel + 16 + (change >> 1) * 16)] = tick + delta
             message += 2
         elif (
             notes_only
@@ -132,14 +153,16 @@ def scan_channel_events(
             checkpoint.position = at
             checkpoint.running_status = running_status
             checkpoint_count += 1
+            if note_count >= NOTES_AT_ONCE - CHECKPOINT_INTERVAL:
+                notes_by_key[unsigned_index(voice_key)] += note_count - notes_before_voice
+                notes_before_voice = 0
+                count_notes(state, notes, note_count)
+                note_count = 0
         at = message
         running_status = status
         tick += delta
         event_count += 1
-    notes_by_key[unsigned_index(voice_key)] += notes - notes_before_voice
-    state.note_count += notes
-    state.lowest_pitch = lowest
-    state.highest_pitch = highest
-    state.note_hash = note_hash
+    notes_by_key[unsigned_index(voice_key)] += note_count - notes_before_voice
+    count_notes(state, notes, note_count)
     state.sounding_count = sounding_count
     return at, tick, running_status, event_count, checkpoint_count

@@ -43,12 +43,18 @@ def onset_scale(division: int) -> int:
 
 
 @inlined
-def add_note(note_hash: Any, scale: Any, tick: Any, pitch: Any) -> int:
-    """Return the hash of some notes with one more."""
+def mix_note(scale: Any, tick: Any, pitch: Any) -> int:
+    """Return the number of a note, of which the hash is the sum."""
     mixed = int(tick) * int(scale) + int(pitch) * _PITCH_FACTOR & _MASK
     mixed = (mixed ^ mixed >> 31) * _FACTOR_1 & _MASK
     mixed = (mixed ^ mixed >> 29) * _FACTOR_2 & _MASK
-    return int(note_hash) + (mixed ^ mixed >> 32) & _STORED_BITS
+    return mixed ^ mixed >> 32
+
+
+@inlined
+def add_note(note_hash: Any, scale: Any, tick: Any, pitch: Any) -> int:
+    """Return the hash of some notes with one more."""
+    return int(note_hash) + mix_note(scale, tick, pitch) & _STORED_BITS
 
 
 @inlined

@@ -63,6 +63,9 @@ MAX_SYSEX_SIZE = 12
 
 CHECKPOINT_INTERVAL = 32
 
+NOTES_AT_ONCE = 4 * CHECKPOINT_INTERVAL
+"""Most notes that are counted together."""
+
 STATUS_OK = 0
 LIMIT_OUTPUT = 1
 LIMIT_SOURCE_TRACKS = 2
@@ -219,7 +222,8 @@ TRACK_STATE = row_type(
     ("notes_by_key", np.int64, (KEYS,)),
     ("channels", CHANNEL_STATE, (16,)),
     ("sounding", np.int64, (16 * PITCHES,)),  # notes that sound, by channel * PITCHES + pitch
-    ("last_note_ticks", np.int64, (16,)),  # where the last note of each channel has ended
+    ("last_note_ticks", np.int64, (32,)),  # where the last note of each channel has ended; the rest is unused
+    ("notes", np.int64, (NOTES_AT_ONCE,)),  # the last ones of the tight loop: tick << 7 | pitch
     ("notes_played", np.uint8, (16 * PITCHES,)),  # 1 for those that play, where they are divided by piece
     ("problem_counts", np.int64, (len(PROBLEM_KINDS),)),
     ("problem_offsets", np.int64, (len(PROBLEM_KINDS),)),  # of the first of each kind
