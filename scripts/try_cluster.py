@@ -3,8 +3,9 @@
     PYTHONPATH=tests python scripts/try_cluster.py [--songs N] [CORPUS ...]
 
 It puts sample songs into a bucket, and those of a corpus: folders or zip archives. Then it splits them on the
-cluster, and opens the result in DuckDB and ``datasets``. All of it runs in namespaces of its own, which have
-only the loopback interface, and ends with the command. Needs Linux, and ``unshare`` of util-linux.
+cluster, verifies and lists the result, and opens it in DuckDB and ``datasets``. All of it runs in namespaces
+of its own, which have only the loopback interface, and ends with the command. Needs Linux, and ``unshare`` of
+util-linux.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from midiprism.objects import open_storage
 from midiprism.sample.write import write_songs
 from midiprism.sources.file_types import is_midi_name
 from support.cloud_servers import S3_SECRET, S3_USER, seaweedfs_server
-from support.ray_scenario import bring_loopback_up, in_namespaces, start_cluster
+from support.ray_scenario import bring_loopback_up, in_namespaces, ray_environment, start_cluster
 
 SONGS_URL, RESULT_URL = "s3://lake/songs", "s3://lake/result"
 PUTS_IN_FLIGHT = 16
@@ -41,7 +42,9 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.inside:
-        sys.exit(subprocess.run(in_namespaces([*sys.argv, "--inside"]), check=False).returncode)
+        with ray_environment() as environment:
+            command = in_namespaces([*sys.argv, "--inside"])
+            sys.exit(subprocess.run(command, env=environment, check=False).returncode)
     bring_loopback_up()
     with seaweedfs_server() as address:
         os.environ |= {
@@ -49,7 +52,6 @@ def main() -> None:
             "AWS_ACCESS_KEY_ID": S3_USER,
             "AWS_SECRET_ACCESS_KEY": S3_SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
-            "RAY_USAGE_STATS_ENABLED": "0",
         }
         _step("Songs are put into the bucket.")
         print(f"{_put_songs(options.corpus, options.songs):,} songs are in {SONGS_URL}.")
@@ -60,6 +62,9 @@ def main() -> None:
             _midiprism("split", SONGS_URL, "-o", RESULT_URL, "--engine", "ray", "--address", cluster.address)
         finally:
             cluster.shutdown()
+        _step("The result is verified and listed.")
+        _midiprism("verify", RESULT_URL)
+        _midiprism("list", RESULT_URL, "--limit", "5")
         _open_result()
 
 

@@ -11,6 +11,7 @@ from midiprism.generations.run import split_to_storage, work_on
 from midiprism.generations.splitting import Machine
 from midiprism.objects import open_storage
 from midiprism.results.identity import RequestedIdentity
+from support.cloud_servers import use_server
 from support.generation_results import (
     local_rows,
     memory_url,
@@ -107,3 +108,15 @@ def test_songs_without_tracks_make_a_generation_without_tracks() -> None:
     url = memory_url()
     summary = split_to_storage(source_with({"a.mid": b"no song"}), url, options(), parts())
     assert (summary.generation, summary.tracks, dict(summary.outcomes)) == (1, 0, {"corrupt": 1})
+
+
+@pytest.mark.parametrize("server", ["seaweedfs", "azurite"])
+def test_other_servers_hold_sources_and_results(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = use_server(server, request, monkeypatch)
+    songs = some_songs(6)
+    put_songs(open_storage(f"{place}/songs"), songs)
+    split_to_storage(f"{place}/songs", f"{place}/result", options(), parts())
+    assert work_on(f"{place}/result", f"{place}/songs", parts()) is None
+    assert stored_rows(f"{place}/result") == local_rows(songs, tmp_path)

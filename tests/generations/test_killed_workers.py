@@ -8,12 +8,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage, work_on
 from midiprism.objects import open_storage
-from support.generation_results import local_rows, options, parts, song_bytes, stored_rows
-from support.nightly import NIGHTLY
+from support.cloud_servers import use_server
+from support.generation_results import local_rows, options, parts, put_songs, song_bytes, stored_rows
+from support.nightly import NIGHTLY, nightly
 
 SONGS = 1_000 if NIGHTLY else 100
 KILLS = 40 if NIGHTLY else 1
@@ -31,10 +34,17 @@ def _start_worker(url: str, source: str, folder: Path) -> "subprocess.Popen[byte
     return subprocess.Popen(command, env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.DEVNULL)
 
 
-def test_workers_that_are_killed_are_continued_by_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["folder", *nightly("seaweedfs", "azurite")])
+def test_workers_that_are_killed_are_continued_by_others(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     songs = {f"{number:04}.mid": data for number, data in enumerate(song_bytes(0, SONGS))}
     expected = local_rows(songs, tmp_path)
-    source, url = f"{tmp_path.as_uri()}/songs", f"{tmp_path.as_uri()}/lake"
+    place = tmp_path.as_uri()
+    if server != "folder":
+        place = use_server(server, request, monkeypatch)
+        put_songs(open_storage(f"{place}/songs"), songs)
+    source, url = f"{place}/songs", f"{place}/lake"
 
     def die(_progress: object) -> None:
         raise KilledError

@@ -66,7 +66,7 @@ def test_lost_agents_are_replaced_and_their_tasks_done_by_others(
     calls: list[Any] = []
 
     def loses_every_third(_node: str, method: str, *task: Any) -> bool:
-        calls.append(task)
+        calls.extend([task] if method == "run" else [])
         return method == "run" and len(calls) % 3 == 0
 
     ray = FakeRay(loses=loses_every_third)

@@ -20,9 +20,9 @@ from midiprism.objects import (
     read_record,
     require_conditions,
 )
-from support.cloud_servers import use_azure
+from support.cloud_servers import use_server
 from support.nightly import NIGHTLY
-from support.object_stores import s3_server, use_s3
+from support.object_stores import s3_server
 
 NAMES = ["a b.mid", "ü/x.mid", "p%41.mid", "h#.mid", "q?.mid", "br[1].mid", "star*.mid", "folder/deep/x.mid"]
 
@@ -35,12 +35,8 @@ def s3_address() -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "file", "s3", "seaweedfs", "azurite"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
-    if request.param == "azurite":
-        use_azure(monkeypatch, request.getfixturevalue("azurite_address"))
-        return open_storage(f"az://lake/{uuid4()}")
-    if request.param in ("s3", "seaweedfs"):
-        use_s3(monkeypatch, request.getfixturevalue(f"{request.param}_address"))
-        return open_storage(f"s3://lake/{uuid4()}")
+    if request.param in ("s3", "seaweedfs", "azurite"):
+        return open_storage(use_server(request.param, request, monkeypatch))
     if request.param == "file":
         return open_storage(f"{tmp_path.as_uri()}/store", make_folder=True)
     return open_storage(f"memory://{uuid4()}")

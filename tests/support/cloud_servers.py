@@ -20,6 +20,7 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -85,6 +86,13 @@ def use_azure(patch: pytest.MonkeyPatch, address: str) -> None:
     patch.setenv("AZURE_STORAGE_ENDPOINT", address)
     patch.setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT)
     patch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+
+
+def use_server(name: str, request: pytest.FixtureRequest, patch: pytest.MonkeyPatch) -> str:
+    """Name a server of a fixture, such as ``azurite``, in the environment; return the URL of a new place."""
+    address = request.getfixturevalue(f"{name}_address")
+    (use_azure if name == "azurite" else use_s3)(patch, address)
+    return f"{'az' if name == 'azurite' else 's3'}://{BUCKET}/{uuid4()}"
 
 
 @contextlib.contextmanager

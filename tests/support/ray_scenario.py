@@ -3,6 +3,7 @@
 It runs in namespaces of its own: Ray listens where nobody else is, and every process ends with the first.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,8 +12,9 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +25,7 @@ VICTIMS = ("child", "agent", "raylet", "head", "driver")
 MOST_KILLS = {"child": 2, "agent": 3, "raylet": 1, "head": 1, "driver": 1}
 TIMEOUT_SECONDS = 240
 END_SECONDS = 20
-"""Time within which agents end. Those of a raylet that was killed look for it every ten seconds."""
+"""Time within which agents end; those of a raylet that was killed look for it now and then."""
 
 
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
@@ -53,16 +55,25 @@ def run_scenario(
 ) -> Outcome:
     """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; empty for nobody."""
     command = in_namespaces(["-m", "support.ray_scenario", victim, source, url, str(nodes), *options])
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
-    }
-    ended = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
-    )
+    with ray_environment() as environment:
+        ended = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
+        )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Outcome(**json.loads(ended.stdout.splitlines()[-1]))
+
+
+@contextlib.contextmanager
+def ray_environment() -> Iterator[dict[str, str]]:
+    """Give an environment in which Ray keeps its files apart from those of other clusters; remove them."""
+    # Ray puts sockets there, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield {
+            **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+            "RAY_TMPDIR": folder,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
+        }
 
 
 def in_namespaces(arguments: Sequence[str]) -> list[str]:

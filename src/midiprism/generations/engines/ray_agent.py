@@ -1,5 +1,8 @@
 """The agent that runs tasks on one node of a Ray cluster, with the executor of that machine."""
 
+import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_of
 from operator import add
@@ -12,6 +15,8 @@ from midiprism.generations.result import open_result
 from midiprism.generations.splitting import Machine
 from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.objects import ObjectMissingError, ObjectStorageError, open_storage
+
+PARENT_LOOK_SECONDS = 1.0
 
 
 class AgentSettings(NamedTuple):
@@ -75,6 +80,10 @@ class NodeAgent:
         self._generation: OpenGeneration | None = None
         self._pass_name = ""
 
+    def end_with_node(self) -> None:
+        """End this process when Ray's process of the node has ended, which Ray does not always do."""
+        threading.Thread(target=_exit_without, args=(os.getppid(),), daemon=True).start()
+
     def check(self) -> TaskFailure | None:
         """Return why this node can run no task; None if it can."""
         here, there = version_of("midiprism"), self._settings.version
@@ -133,3 +142,10 @@ class NodeAgent:
             )
             return TaskFailure(str(error), isinstance(error, ObjectMissingError), is_final)
         return None
+
+
+def _exit_without(parent: int) -> None:
+    """End this process once it has another parent. Its worker processes notice that, and end too."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK_SECONDS)
+    os._exit(1)
