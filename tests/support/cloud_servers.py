@@ -59,9 +59,14 @@ def seaweedfs_server() -> Iterator[str]:
         "actions": ["Admin", "Read", "Write", "List"],
     }
     files = {"s3.json": json.dumps({"identities": [identity]})}
-    with _server([str(program), "-logtostderr", "server", *options], files) as log:
-        _wait_until(lambda: _create_bucket(address), log)
-        yield address
+    try:
+        with _server([str(program), "-logtostderr", "server", *options], files) as log:
+            _wait_until(lambda: _create_bucket(address), log)
+            yield address
+    finally:  # it also makes sockets, of which those of two parts cannot be put elsewhere
+        for port in ports:
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
