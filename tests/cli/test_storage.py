@@ -64,6 +64,33 @@ def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: s
     assert json.loads(output) == {"generation": None}
 
 
+def test_a_worker_waits_for_a_run(
+    run_cli: Run, songs: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def begin_a_run(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            with pytest.raises(KeyboardInterrupt):
+                split_to_storage(songs, lake, options(), parts(on_progress=interrupt))
+
+    def interrupt(_progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("midiprism.generations.run.time.sleep", begin_a_run)
+    code, output, _ = run_cli("work", lake, "--source", songs, "--workers", "0", "--wait", "600")
+    assert code == 1  # one song failed
+    assert "Done: 4 songs split" in output
+    assert waits == [2.0, 2.0]
+
+
+def test_a_worker_that_waits_in_vain_says_so(run_cli: Run, songs: str, lake: str) -> None:
+    code, _, errors = run_cli("work", lake, "--source", songs, "--wait", "0.1")
+    assert code == 2
+    assert "holds no midiprism result" in errors
+
+
 def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
     class KilledError(BaseException):
         pass
