@@ -55,6 +55,20 @@ def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: 
         assert json.loads(output.splitlines()[-1])["outcomes"] == {"corrupt": 1, "split": expected}
 
 
+def test_what_limited_a_run_is_told(run_cli: Run, songs: str, lake: str) -> None:
+    assert run_cli("analyze", lake)[0] == 1  # there is nothing yet
+    run_cli("split", songs, "-o", lake, "--workers", "0")
+    code, output, _ = run_cli("analyze", lake)
+    assert code == 0
+    assert "reading and splitting" in output
+    assert "With so many machines it would take about: 1: " in output
+    facts = json.loads(run_cli("analyze", lake, "--json")[1])
+    assert [it["pass"] for it in facts["passes"]] == ["a", "b", "c"]
+    code, _, error = run_cli("analyze", lake, "--html")
+    assert code == 2
+    assert "are for results in folders" in error
+
+
 def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: str) -> None:
     run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
     code, output, _ = run_cli("work", lake, "--source", songs)
