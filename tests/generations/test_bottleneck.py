@@ -1,4 +1,4 @@
-"""What limited a generation, by what its tasks have used."""
+"""Tests of the limits that are found in the use of tasks."""
 
 import pytest
 

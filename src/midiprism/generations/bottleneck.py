@@ -71,7 +71,7 @@ class Forecast(NamedTuple):
 
 
 class GenerationLimits(NamedTuple):
-    """What limited a generation.
+    """The limits of a generation.
 
     Attributes:
         url: of the result.
