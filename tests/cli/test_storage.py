@@ -55,6 +55,20 @@ def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: 
         assert json.loads(output.splitlines()[-1])["outcomes"] == {"corrupt": 1, "split": expected}
 
 
+def test_what_limited_a_run_is_told(run_cli: Run, songs: str, lake: str) -> None:
+    assert run_cli("analyze", lake)[0] == 1  # there is nothing yet
+    run_cli("split", songs, "-o", lake, "--workers", "0")
+    code, output, _ = run_cli("analyze", lake)
+    assert code == 0
+    assert "reading and splitting" in output
+    assert "With so many machines it would take about: 1: " in output
+    facts = json.loads(run_cli("analyze", lake, "--json")[1])
+    assert [it["pass"] for it in facts["passes"]] == ["a", "b", "c"]
+    code, _, error = run_cli("analyze", lake, "--html")
+    assert code == 2
+    assert "are for results in folders" in error
+
+
 def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: str) -> None:
     run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
     code, output, _ = run_cli("work", lake, "--source", songs)
@@ -62,6 +76,33 @@ def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: s
     assert "Nothing is open" in output
     code, output, _ = run_cli("work", lake, "--source", songs, "--json", "-q")
     assert json.loads(output) == {"generation": None}
+
+
+def test_a_worker_waits_for_a_run(
+    run_cli: Run, songs: str, lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def begin_a_run(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            with pytest.raises(KeyboardInterrupt):
+                split_to_storage(songs, lake, options(), parts(on_progress=interrupt))
+
+    def interrupt(_progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("midiprism.generations.run.time.sleep", begin_a_run)
+    code, output, _ = run_cli("work", lake, "--source", songs, "--workers", "0", "--wait", "600")
+    assert code == 1  # one song failed
+    assert "Done: 4 songs split" in output
+    assert waits == [2.0, 2.0]
+
+
+def test_a_worker_that_waits_in_vain_says_so(run_cli: Run, songs: str, lake: str) -> None:
+    code, _, errors = run_cli("work", lake, "--source", songs, "--wait", "0.1")
+    assert code == 2
+    assert "holds no midiprism result" in errors
 
 
 def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:

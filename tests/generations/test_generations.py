@@ -198,6 +198,14 @@ def test_songs_beyond_one_run_are_sorted_on_the_disk(tmp_path: Path) -> None:
     assert len([*tmp_path.iterdir()]) == 11
 
 
+def test_many_runs_become_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midiprism.generations.listing.RUNS_PER_LEVEL", 3)
+    source = open_storage(source_with({f"{number * 7919 % 100:03}.mid": b"x" for number in range(100)}))
+    listing = SortedListing(source, str(tmp_path), run_songs=4)
+    assert [song.path for song in listing] == [f"{number:03}.mid" for number in range(100)]
+    assert len([*tmp_path.iterdir()]) == 5  # 25 runs are two of nine, two of three and one
+
+
 def test_another_identity_is_refused() -> None:
     source, url = source_with(some_songs(2)), memory_url()
     _split(source, url)

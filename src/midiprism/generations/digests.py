@@ -71,25 +71,49 @@ def first_bits(lanes: Sequence[bytes], known: Iterable[bytes]) -> tuple[list[byt
     """
     import numpy as np
 
-    arrays = [as_array(lane) for lane in lanes]
-    joined = np.concatenate([*arrays, as_array(b"")])
-    order = np.argsort(joined, kind="stable")
-    ordered = joined[order]
-    is_first = np.ones(len(ordered), bool)
-    is_first[1:] = ordered[1:] != ordered[:-1]
+    sizes = [len(lane) // DIGEST_BYTES for lane in lanes]
+    joined = b"".join(lanes)
+    halves = np.frombuffer(joined, ">u8").reshape(-1, 2)
+    order = _order(halves)
+    high = halves[:, 0][order].astype(np.uint64)
+    is_first = np.ones(len(order), bool)
+    np.not_equal(high[1:], high[:-1], out=is_first[1:])
+    del high
+    # Digests that share their leading half are nearly always the same.
+    at = np.flatnonzero(~is_first)
+    is_first[at] = halves[order[at], 1] != halves[order[at - 1], 1]
+    del at
     for earlier in known:
         index = as_array(earlier)
         if len(index):
+            ordered = as_array(joined)[order]
             places = np.minimum(np.searchsorted(index, ordered), len(index) - 1)
             is_first &= index[places] != ordered
-    flags = np.zeros(len(joined), bool)
-    flags[order] = is_first
+    chosen = order[is_first]
+    flags = np.zeros(len(order), bool)
+    flags[chosen] = True
     bits: list[bytes] = []
     start = 0
-    for array in arrays:
-        bits.append(np.packbits(flags[start : start + len(array)]).tobytes())
-        start += len(array)
-    return bits, ordered[is_first].tobytes()
+    for size in sizes:
+        bits.append(np.packbits(flags[start : start + size]).tobytes())
+        start += size
+    return bits, halves[chosen].tobytes()
+
+
+def _order(halves: "NDArray[np.uint64]") -> "NDArray[np.intp]":
+    """Return the order in which digests are sorted, equal ones as they are.
+
+    Args:
+        halves: the two halves of each digest as numbers. To sort by one is faster than to compare bytes.
+    """
+    import numpy as np
+
+    order = np.argsort(halves[:, 0].astype(np.uint64), kind="stable")
+    high = halves[:, 0][order]
+    ends = np.flatnonzero(high[1:] == high[:-1])
+    if not (halves[order[ends], 1] <= halves[order[ends + 1], 1]).all():
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
+    return order
 
 
 def select(lane: bytes, bits: bytes) -> list[bytes]:

@@ -3,7 +3,7 @@
 import heapq
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from midiprism.objects import ObjectInfo, ObjectStorage
@@ -11,6 +11,9 @@ from midiprism.sources.file_types import is_archive, is_junk_member, is_midi_nam
 
 RUN_SONGS = 100_000
 """Songs that are sorted in memory; if there are more, sorted runs go to the local disk."""
+
+RUNS_PER_LEVEL = 64
+"""Runs that become one of the next level: systems let a process open some hundreds of files."""
 
 _MAX_TIME_NS = (1 << 63) - 1
 
@@ -58,7 +61,9 @@ class SortedListing:
         self, storage: ObjectStorage, folder: str, run_songs: int = RUN_SONGS, *, containers: bool = False
     ) -> None:
         self.count = 0
-        self._paths: list[str] = []
+        self._folder = folder
+        self._run_count = 0
+        self._levels: list[list[str]] = [[]]
         self._last_run: list[ListedSong] = []
         for info in storage.list():
             end = _end_of_path(info, containers=containers)
@@ -67,18 +72,30 @@ class SortedListing:
             self.count += 1
             self._last_run.append(_listed(info, end))
             if len(self._last_run) >= run_songs:
-                self._write_run(folder)
+                self._write_run(sorted(self._last_run), 0)
+                self._last_run = []
         self._last_run.sort()
 
     def __iter__(self) -> Iterator[ListedSong]:
-        return heapq.merge(*map(_read_run, self._paths), self._last_run)
+        paths = [path for level in self._levels for path in level]
+        return heapq.merge(*map(_read_run, paths), self._last_run)
 
-    def _write_run(self, folder: str) -> None:
-        path = os.path.join(folder, f"run-{len(self._paths):06}.jsonl")
+    def _write_run(self, songs: Iterable[ListedSong], level: int) -> None:
+        """Write a run, and make one of so many runs of its level as may be open at once."""
+        path = os.path.join(self._folder, f"run-{self._run_count:06}.jsonl")
+        self._run_count += 1
         with open(path, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(song) + "\n" for song in sorted(self._last_run))
-        self._paths.append(path)
-        self._last_run = []
+            file.writelines(json.dumps(song) + "\n" for song in songs)
+        runs = self._levels[level]
+        runs.append(path)
+        if len(runs) < RUNS_PER_LEVEL:
+            return
+        if len(self._levels) == level + 1:
+            self._levels.append([])
+        self._write_run(heapq.merge(*map(_read_run, runs)), level + 1)
+        for merged in runs:
+            os.unlink(merged)
+        self._levels[level] = []
 
 
 def _read_run(path: str) -> Iterator[ListedSong]:

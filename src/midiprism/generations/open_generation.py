@@ -1,6 +1,7 @@
 """A generation that is being made: its plan, the records of its tasks, and where they run."""
 
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -76,7 +77,7 @@ class ChunkDigests:
     parts: tuple[StoredObject, ...]
     index: StoredObject
     digests: StoredObject
-    counts: tuple[int, ...]
+    counts: Sequence[int]
     paths: StoredObject
     unread: StoredObject | None
     unread_positions: frozenset[int]
@@ -106,13 +107,13 @@ class ChunkDigests:
                 tuple(map(StoredObject.from_json, value["parts"])),
                 StoredObject.from_json(value["index"]),
                 StoredObject.from_json(value["digests"]),
-                tuple(map(int, value["counts"])),
+                array("I", map(int, value["counts"])),  # of all chunks, they are the most of a process
                 StoredObject.from_json(value["paths"]),
                 value["unread"] and StoredObject.from_json(value["unread"]),
                 frozenset(map(int, value["unread_positions"])),
                 {str(name): int(count) for name, count in value["unread_outcomes"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise GenerationError("A record of pass A is not as midiprism writes it.") from error
 
 
@@ -199,6 +200,7 @@ class OpenGeneration:
         """
         attempt.require_recent()
         used = METER.take(1, attempt.seconds)
+        used = used._replace(worker_seconds=attempt.seconds * max(1, self.machine.workers))
         key = record_key(self.plan.number, pass_name, number)
         if not create_record(self.storage, key, {**content, USAGE: used.as_json()}).is_ours:
             METER.give_back(used)

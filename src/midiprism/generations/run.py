@@ -11,6 +11,7 @@ from midiprism.generations.commit import commit_generation
 from midiprism.generations.digests import prefixes_for
 from midiprism.generations.engine import Engine
 from midiprism.generations.engines.local import LocalEngine
+from midiprism.generations.errors import GenerationStoppedError, NoGenerationsError
 from midiprism.generations.layout import PASSES, PATHS
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
@@ -66,6 +67,8 @@ class GenerationProgress(NamedTuple):
     tasks: int
 
 
+_PLAN_POLL_SECONDS = 2.0
+
 ProgressListener = Callable[[GenerationProgress], None]
 
 
@@ -108,6 +111,7 @@ class RunParts:
         on_progress: called after each task.
         open_storage: opens storage by its URL.
         clock: measures the age of attempts.
+        sleep: waits for a plan.
         shuffle: brings tasks into the order in which they are tried, so that several runs rarely do the same.
     """
 
@@ -117,6 +121,7 @@ class RunParts:
     open_storage: Callable[..., ObjectStorage] = open_storage
     clock: Callable[[], float] = time.monotonic
     shuffle: Callable[[list[int]], None] = random.shuffle
+    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +197,18 @@ def split_to_storage(
     return _summary(result, finished, gone)
 
 
-def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> GenerationSummary | None:
+def work_on(
+    result_url: str, source_url: str, parts: RunParts | None = None, *, wait_seconds: float = 0.0
+) -> GenerationSummary | None:
     """Do open tasks of the generation that is planned, until it is committed.
 
     Any number of processes may do so, on any machines, and be killed.
+
+    Args:
+        result_url: of the result.
+        source_url: of the songs.
+        parts: of the run.
+        wait_seconds: how long to wait for a generation to be planned.
 
     Returns:
         The state of the result; None if no generation was open.
@@ -207,13 +220,38 @@ def work_on(result_url: str, source_url: str, parts: RunParts | None = None) -> 
     """
     parts = parts or RunParts()
     METER.take()
-    source, storage = _open_both(source_url, result_url, parts, make_folder=False)
-    result = open_result(storage)
-    plan = _open_plan(result)
+    source, storage = _open_both(source_url, result_url, parts, make_folder=wait_seconds > 0)
+    result, plan = _wait_for_plan(storage, parts, wait_seconds)
     if plan is None:
         return None
     require_conditions(storage)
     return _summary(result, [_finish(result, plan, source, parts)], 0)
+
+
+def _wait_for_plan(
+    storage: ObjectStorage, parts: RunParts, seconds: float
+) -> tuple[GenerationResult, Plan | None]:
+    """Return the result and its open plan; None for that if there was none in time.
+
+    Raises:
+        NoGenerationsError: there was no result in time.
+        GenerationStoppedError: it was asked to stop.
+    """
+    end = parts.clock() + seconds
+    while True:
+        is_over = parts.clock() >= end
+        try:
+            result = open_result(storage)
+        except NoGenerationsError:
+            if is_over:
+                raise
+        else:
+            plan = _open_plan(result)
+            if plan is not None or is_over:
+                return result, plan
+        if parts.machine.stop():
+            raise GenerationStoppedError
+        parts.sleep(min(_PLAN_POLL_SECONDS, max(0.0, end - parts.clock())))
 
 
 def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:

@@ -26,6 +26,7 @@ class Usage(NamedTuple):
         longest: seconds of the longest of them.
         core_seconds: processor time.
         requests: to object storage.
+        worker_seconds: seconds times the workers of the machines that did the tasks.
     """
 
     tasks: int = 0
@@ -33,6 +34,7 @@ class Usage(NamedTuple):
     longest: float = 0.0
     core_seconds: float = 0.0
     requests: RequestCounts = RequestCounts()
+    worker_seconds: float = 0.0
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the use of both."""
@@ -42,6 +44,7 @@ class Usage(NamedTuple):
             max(self.longest, other.longest),
             self.core_seconds + other.core_seconds,
             self.requests.plus(other.requests),
+            self.worker_seconds + other.worker_seconds,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -50,6 +53,7 @@ class Usage(NamedTuple):
             "seconds": round(self.seconds, 3),
             "longest_seconds": round(self.longest, 3),
             "core_seconds": round(self.core_seconds, 3),
+            "worker_seconds": round(self.worker_seconds, 3),
             **self.requests._asdict(),
         }
 
@@ -67,6 +71,7 @@ class Usage(NamedTuple):
                 float(value["longest_seconds"]),
                 float(value["core_seconds"]),
                 RequestCounts(*(int(value[name]) for name in RequestCounts._fields)),
+                float(value["worker_seconds"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GenerationError("A record does not state what its task has used.") from error
@@ -124,7 +129,9 @@ class UsageMeter:
 
     def give_back(self, usage: Usage) -> None:
         """Let the next call of ``take`` return this use too: another process was faster with the task."""
-        self._returned = self._returned.plus(usage._replace(tasks=0, seconds=0.0, longest=0.0))
+        self._returned = self._returned.plus(
+            usage._replace(tasks=0, seconds=0.0, longest=0.0, worker_seconds=0.0)
+        )
 
 
 METER = UsageMeter()

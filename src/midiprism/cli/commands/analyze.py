@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.options import CatalogOptions, OutArgument, QuietOption
+from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.terminal import make_console, print_json
 from midiprism.cli.result_location import locate
 from midiprism.errors import UsageError
+from midiprism.objects.url import is_storage_url
 
 
 def analyze(
-    out: OutArgument,
+    out: ReadableOutArgument,
     catalog: CatalogOptions,
     run: Annotated[
         int | None,
@@ -35,6 +36,11 @@ def analyze(
 
     if markdown + html + as_json > 1:
         raise UsageError("--markdown, --html and --json exclude each other.")
+    if is_storage_url(out):
+        if markdown or html or run is not None:
+            raise UsageError("--run, --markdown and --html are for results in folders: leave them out.")
+        _analyze_in_storage(out, as_json=as_json)
+        return
     result = locate(out, catalog, quiet=quiet)
     report = analyze_run(result.folder, result.database, run)
     if as_json:
@@ -57,3 +63,18 @@ def analyze(
     console = make_console()
     for part in analysis_text.render_rich(sections):
         console.print(part.content, soft_wrap=part.on_one_line)
+
+
+def _analyze_in_storage(url: str, *, as_json: bool) -> None:
+    from midiprism.cli.render.bottleneck_text import limits_lines, limits_table, limits_to_json
+    from midiprism.generations.bottleneck import analyze_generation
+
+    limits = analyze_generation(url)
+    if as_json:
+        print_json(limits_to_json(limits))
+        return
+    console = make_console()
+    if limits.passes:
+        console.print(limits_table(limits))
+    for line in limits_lines(limits):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -27,6 +27,15 @@ def work(
         str,
         typer.Option(metavar="N|auto", help="Number of worker processes. auto: one per processor."),
     ] = "auto",
+    wait: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Wait so long for a run to begin.  [default: 0]",
+            show_default=False,
+        ),
+    ] = 0.0,
     prices: PricesOption = None,
 ) -> int:
     """Do open tasks of a run into object storage until it is committed.
@@ -36,4 +45,4 @@ def work(
     from midiprism.generations.run import work_on
 
     count = parse_auto_int("--workers", workers, 0, _MAX_WORKERS)
-    return run_or_stop(count, output, lambda parts: work_on(url, source, parts), prices)
+    return run_or_stop(count, output, lambda parts: work_on(url, source, parts, wait_seconds=wait), prices)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from midiprism.generations.status import FailedSong, GenerationStatus
     from midiprism.generations.verify import Verification
 
-_PASSES = {"a": "reading and splitting", "b": "comparing digests", "c": "writing tracks"}
+PASS_NAMES = {"a": "reading and splitting", "b": "comparing digests", "c": "writing tracks"}
 
 
 class ShownProgress(NamedTuple):
@@ -82,7 +82,7 @@ def format_generation_progress(shown: ShownProgress) -> str:
     """Return the progress of a generation in words."""
     progress = shown.progress
     text = (
-        f"Generation {progress.generation}, {_PASSES[progress.pass_name]}: {progress.done:,} of "
+        f"Generation {progress.generation}, {PASS_NAMES[progress.pass_name]}: {progress.done:,} of "
         f"{pluralize(progress.tasks, 'task')}"
     )
     return f"{text}, {pluralize(shown.songs, 'song')} here" if shown.songs else text
@@ -160,7 +160,7 @@ def status_lines(status: "GenerationStatus") -> Iterator[str]:
     yield ""
     yield f"Generation {opened.number} is open, with {pluralize(opened.songs, 'song')}:"
     for state in opened.passes:
-        yield f"  {_PASSES[state.name]}: {state.done:,} of {pluralize(state.tasks, 'task')}"
+        yield f"  {PASS_NAMES[state.name]}: {state.done:,} of {pluralize(state.tasks, 'task')}"
     source = shell_quote(opened.source)
     yield f"`midiprism work {shell_quote(status.result.storage.url)} --source {source}` continues it."
 
