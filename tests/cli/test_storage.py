@@ -318,6 +318,7 @@ def test_a_sweep_says_what_it_removed(run_cli: Run, songs: str, lake: str, tmp_p
     stray = tmp_path / "lake" / "tracks" / "stray.parquet"
     stray.write_bytes(b"12")
     assert run_cli("sweep", lake)[:2] == (0, "0 objects with 0 bytes removed.\n")
+    assert run_cli("sweep", lake, "--forgotten")[:2] == (0, "0 objects with 0 bytes removed.\n")
     os.utime(stray, (1, 1))
     code, output, _ = run_cli("sweep", lake, "--json", "-q")
     assert (code, json.loads(output)) == (0, {"objects": 1, "bytes": 2})

@@ -9,11 +9,13 @@ from blake3 import blake3
 from midiprism.errors import UsageError
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.forget import Forgotten, forget_songs_in_storage
+from midiprism.generations.layout import INDEX, TABLES
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
+from midiprism.generations.sweep import sweep
 from midiprism.generations.verify import verify_generations
 from midiprism.mirror import update_mirror
-from midiprism.objects import ObjectAccessError, ObjectStorage, open_storage
+from midiprism.objects import ObjectAccessError, ObjectStorage, open_storage, require_conditions
 from support.generation_results import (
     local_rows,
     memory_url,
@@ -157,3 +159,20 @@ def test_a_faster_run_is_noticed() -> None:
             url, digests_of(song_bytes(0, 1)), lambda place: HookedStorage(open_storage(place), overtake)
         )
     assert stored_rows(url)["songs"]
+
+
+def test_forgotten_songs_can_be_removed_at_once() -> None:
+    url = memory_url()
+    split_to_storage(source_with(some_songs(12)), url, options(), parts())
+    forget_songs_in_storage(url, digests_of(song_bytes(0, 3)))
+    storage = open_storage(url)
+    result = open_result(storage)
+    expected = stored_rows(url)
+    assert sweep(result, require_conditions(storage)).objects == 0
+    assert sweep(result, require_conditions(storage), forgotten=True).objects > 3
+    named = {it.stored.name for it in (*result.newest_manifest().files, *result.newest_manifest().index)}
+    left = {info.key for folder in (*TABLES, INDEX) for info in storage.list(folder)}
+    assert left == named
+    assert [info.key for info in storage.list("manifests")] == ["manifests/000002.json"]
+    assert stored_rows(url) == expected
+    assert sweep(result, require_conditions(storage), forgotten=True).objects == 0

@@ -36,17 +36,20 @@ class Swept(NamedTuple):
     size: int
 
 
-def sweep(result: GenerationResult, now: datetime) -> Swept:
+def sweep(result: GenerationResult, now: datetime, *, forgotten: bool = False) -> Swept:
     """Remove what nothing names, and return how much that was. Any number of runs may be under way.
 
     Args:
         result: of which everything is listed.
         now: time by the store's clock.
+        forgotten: whether earlier generations, and what only they name, are removed whatever their age.
 
     Raises:
         ObjectStorageError: the result cannot be listed, read or written.
     """
-    return _remove(result, chain(_old_work(result), _old_probes(result, now), _old_data(result, now)))
+    swept = _remove(result, _forgotten(result)) if forgotten else Swept(0, 0)
+    rest = _remove(result, chain(_old_work(result), _old_probes(result, now), _old_data(result, now)))
+    return Swept(swept.objects + rest.objects, swept.size + rest.size)
 
 
 def remove_work(result: GenerationResult) -> Swept:
@@ -110,6 +113,21 @@ def _old_data(result: GenerationResult, now: datetime) -> Iterator[ObjectInfo]:
             return  # its records may have been removed before they were read: the next sweep does the rest
         yield from (info for info in data if info.key not in named)
     for number in sorted(expired):
+        yield manifests[manifest_key(number)]
+
+
+def _forgotten(result: GenerationResult) -> Iterator[ObjectInfo]:
+    """Yield what earlier manifests name, and neither the newest one nor an open generation; then these."""
+    storage = result.storage
+    manifests = {info.key: info for info in storage.list(MANIFESTS)}
+    numbers = generation_numbers(manifests)
+    if len(numbers) < 2:
+        return
+    *earlier, newest = numbers
+    gone = _named(result, earlier) - _named(result, [newest]) - _named_by_open(result, newest + 1)
+    for folder in (*TABLES, INDEX):
+        yield from (info for info in storage.list(folder) if info.key in gone)
+    for number in earlier:
         yield manifests[manifest_key(number)]
 
 

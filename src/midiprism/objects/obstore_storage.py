@@ -163,10 +163,10 @@ class ObstoreStorage:
             page = keys[first : first + _DELETE_PAGE]
             try:
                 self._obstore.delete(self._store, page)
-            except FileNotFoundError:  # the store says so of one, and may have left the others
+            except (FileNotFoundError, *self._errors):
+                # The store says that one is missing, and may have left the others; or the client does not
+                # try a request to remove many again, as after a connection was closed.
                 self._delete_each(page)
-            except self._errors as error:
-                raise self._translate(error, "objects cannot be removed") from None
 
     def _delete_each(self, keys: Sequence[str]) -> None:
         for key in keys:

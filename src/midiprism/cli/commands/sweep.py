@@ -10,7 +10,16 @@ from midiprism.cli.render.terminal import format_size, make_console, pluralize, 
 
 
 def sweep(
-    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the result.")], output: SummaryOptions
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the result.")],
+    output: SummaryOptions,
+    forgotten: Annotated[
+        bool,
+        typer.Option(
+            "--forgotten",
+            help="Remove at once what only earlier generations have, such as songs that were forgotten. "
+            "Programs that read an earlier generation fail then.",
+        ),
+    ] = False,
 ) -> int:
     """Remove what killed processes left in a result in object storage.
 
@@ -23,7 +32,7 @@ def sweep(
 
     storage = open_storage(url)
     result = open_result(storage)
-    swept = sweep_result(result, require_conditions(storage))
+    swept = sweep_result(result, require_conditions(storage), forgotten=forgotten)
     if not output.quiet:
         text = f"{pluralize(swept.objects, 'object')} with {format_size(swept.size)} removed."
         make_console(stderr=output.as_json).print(text, markup=False, highlight=False)
