@@ -252,7 +252,7 @@ def test_requests_to_the_server_of_pages_are_measured(tmp_path: Path) -> None:
     assert "parquet: 50 new thumbnails " in output
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_pages_are_measured_in_a_browser() -> None:
     with open_browser():
         pass  # without one, the test is skipped

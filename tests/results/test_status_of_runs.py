@@ -187,12 +187,21 @@ def test_a_run_that_ends_while_the_status_is_read_is_not_cut_off(
     mark_as_killed(result)
     is_locked = lock.is_locked
 
-    def end_run(out: str, *, run_recorded: bool = False) -> bool:
+    def end_run(out: str, **options: bool) -> bool:
         execute(result, "UPDATE runs SET state = 'done'")
-        return is_locked(out, run_recorded=run_recorded)
+        return is_locked(out, **options)
 
     monkeypatch.setattr(status_module, "is_locked", end_run)
     assert get_status(result).runs[0].state == "done"
+
+
+def test_a_run_that_does_its_last_work_is_not_cut_off(result: Path, catalog_backend: str) -> None:
+    mark_as_killed(result)  # it has given its catalog up, as before its last work
+    hold = lock.lock_exclusive if catalog_backend == "sqlite" else lock.lock_shared
+    with hold(str(result)):
+        status = get_status(result)
+    assert (status.runs[0].state, status.locked) == ("running", True)
+    assert get_status(result).runs[0].state == "cut off"
 
 
 @pytest.mark.parametrize("catalog_backend", ["sqlite"], indirect=True)

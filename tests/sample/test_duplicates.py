@@ -28,7 +28,7 @@ def test_a_block_has_the_requested_share_of_duplicates(duplicates: float) -> Non
     assert repeated_share(512, duplicates, seed=11) == pytest.approx(duplicates, abs=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_thousand_songs_have_the_requested_share_of_duplicates() -> None:
     assert repeated_share(10_000, 0.49) == pytest.approx(0.49, abs=0.02)
 

@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from midiprism.sample.arrange import FORM_NAMES
 from midiprism.sample.styles import (
     FORMS,
@@ -43,6 +45,7 @@ def tonic_of(midi: Any) -> int | None:
     return None
 
 
+@pytest.mark.nightly
 def test_drums_play_on_channel_10_in_the_percussion_map() -> None:
     with_drums = 0
     for song in parsed_samples():

@@ -15,7 +15,7 @@ pytestmark = [needs_corpus, pytest.mark.slow]
 
 SHARES = 16
 NIGHTLY_SHARES = [
-    pytest.param(number, marks=() if number % 4 == 0 else pytest.mark.nightly) for number in range(SHARES)
+    pytest.param(number, marks=() if number % 8 == 0 else pytest.mark.nightly) for number in range(SHARES)
 ]
 SAMPLE = 50
 """One file in this many goes through the most expensive checks."""
@@ -31,7 +31,7 @@ def test_every_real_file_is_split_as_the_contract_says(number: int) -> None:
         invariants.check_idempotent(case)
 
 
-@pytest.mark.parametrize("number", range(SHARES))
+@pytest.mark.parametrize("number", NIGHTLY_SHARES)
 def test_sampled_real_files_keep_every_invariant_for_every_by_and_context(number: int) -> None:
     for member in corpus_share(number, SHARES, step=SAMPLE):
         song = read_member(member)

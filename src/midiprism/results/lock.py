@@ -147,24 +147,30 @@ def lock_for_reading(out: str) -> Iterator[None]:
         yield
 
 
-def is_locked(out: str, *, run_recorded: bool = False) -> bool:
+def is_locked(out: str, *, run_recorded: bool = False, by_several: bool = False) -> bool:
     """Return whether a process holds ``out`` for writing.
 
-    The lock is requested as a shared one, without waiting, and released at once. An empty lock file means
-    that no holder is known; then the lock is not requested unless a run is recorded as running.
+    The lock is requested without waiting, and released at once. An empty lock file means that no holder is
+    known; then the lock is not requested unless a run is recorded as running.
+
+    Args:
+        out: the folder.
+        run_recorded: whether a run is recorded as running.
+        by_several: whether a process that shares it with others counts too. One that joins meanwhile tries
+            again.
     """
     try:
         descriptor = os.open(os.path.join(out, LOCK_FILE), os.O_RDONLY | _OPEN_FLAGS)
     except FileNotFoundError:
         return False
     except OSError:  # the lock file cannot be read: trust the record
-        return run_recorded
+        return run_recorded and not by_several
     try:
         if not run_recorded and os.fstat(descriptor).st_size == 0:
             return False
-        return _is_lock_taken(descriptor)
+        return _is_lock_taken(descriptor, by_several=by_several)
     except OSError:
-        return run_recorded
+        return run_recorded and not by_several
     finally:
         os.close(descriptor)
 
@@ -177,7 +183,7 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 
-    def _is_lock_taken(descriptor: int) -> bool:
+    def _is_lock_taken(descriptor: int, *, by_several: bool) -> bool:  # noqa: ARG001 - there is one kind
         os.lseek(descriptor, _WINDOWS_LOCK_OFFSET, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -191,9 +197,9 @@ else:
     def _lock(descriptor: int, *, shared: bool) -> None:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
-    def _is_lock_taken(descriptor: int) -> bool:
+    def _is_lock_taken(descriptor: int, *, by_several: bool) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if by_several else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -225,7 +225,7 @@ def read_status(
         runs = []
         for number, record in enumerate(records):
             # In a shared catalog an active run renews its record; else a process holds the result.
-            alive = record.is_active if catalog.shared else number == 0 and locked
+            alive = (catalog.shared and record.is_active) or (number == 0 and locked)
             runs.append(_run_status(catalog, record, now, alive=alive and record.state == "running"))
         return ResultStatus(inventory or _count_inventory(catalog), tuple(runs), locked)
 
@@ -263,7 +263,8 @@ def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunReco
     records = _last_runs(catalog, run_limit)
     while True:
         unfinished = bool(records) and records[0].state == "running" and not records[0].is_active
-        locked = is_locked(out, run_recorded=unfinished and not catalog.shared)
+        # A run gives its catalog up before its last work, and the folder after it has recorded its end.
+        locked = is_locked(out, run_recorded=unfinished, by_several=unfinished and catalog.shared)
         if locked or not unfinished:
             return records, locked
         # The run may have ended in between, which it records before it unlocks; or another may have begun.

@@ -242,7 +242,7 @@ def test_there_is_a_controller_only_if_a_setting_is_left_to_it() -> None:
     assert Controller.from_settings(make_settings(workers=2, in_flight=4)) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_with_a_slow_store_gets_more_workers_than_processors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
