@@ -21,13 +21,13 @@ from midiprism.objects import MAX_READS_IN_FLIGHT, RequestCounts
 RECORD_BYTES_PER_LANE = 3.2
 """Of a record of pass A, in JSON, for a lane of few digests."""
 
-MEMORY_PER_LANE = 27.0
+MEMORY_PER_LANE = 12.1
 """Bytes of memory for a lane of a chunk, once its record is read: ``cluster_simulation lanes``."""
 
-SECONDS_PER_LANE = 5.6e-7
+SECONDS_PER_LANE = 1.8e-7
 """Processor time for that, measured likewise."""
 
-MEMORY_PER_DIGEST = 69.0
+MEMORY_PER_DIGEST = 51.0
 """Bytes of memory of a task of pass B for a digest: ``cluster_simulation prefix``."""
 
 

@@ -17,7 +17,7 @@ def test_the_first_chunk_with_a_digest_has_its_bit(
 ) -> None:
     lanes = [b"".join(sorted(chunk)) for chunk in chunks]
     known = [b"".join(sorted(index)) for index in earlier]
-    bits, new = first_bits(lanes, known)
+    bits, new = first_bits(b"".join(lanes), [len(chunk) for chunk in chunks], known)
     seen = {digest for index in earlier for digest in index}
     expected = []
     for chunk in chunks:

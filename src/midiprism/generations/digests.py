@@ -59,11 +59,24 @@ def bits_size(counts: Sequence[int], prefix: int) -> int:
     return sum(-(-counts[2 * prefix + lane] // 8) for lane in (SONG_LANE, TRACK_LANE))
 
 
-def first_bits(lanes: Sequence[bytes], known: Iterable[bytes]) -> tuple[list[bytes], bytes]:
+def bits_sizes(counts: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    """Return the bytes of the bits of a chunk for each prefix.
+
+    Args:
+        counts: for each prefix the number of its songs and that of its tracks.
+    """
+    sizes: NDArray[np.int64] = (-(-counts // 8)).sum(axis=1)
+    return sizes
+
+
+def first_bits(
+    joined: bytes | bytearray, sizes: Sequence[int], known: Iterable[bytes]
+) -> tuple[list[bytes], bytes]:
     """Return which digests each chunk is the first to have.
 
     Args:
-        lanes: the same lane of every chunk, in the order of the chunks.
+        joined: the same lane of every chunk, in the order of the chunks.
+        sizes: number of digests in each of them.
         known: the same lane of earlier generations: none of their digests is new.
 
     Returns:
@@ -71,8 +84,6 @@ def first_bits(lanes: Sequence[bytes], known: Iterable[bytes]) -> tuple[list[byt
     """
     import numpy as np
 
-    sizes = [len(lane) // DIGEST_BYTES for lane in lanes]
-    joined = b"".join(lanes)
     halves = np.frombuffer(joined, ">u8").reshape(-1, 2)
     order = _order(halves)
     high = halves[:, 0][order].astype(np.uint64)
@@ -125,7 +136,7 @@ def select(lane: bytes, bits: bytes) -> list[bytes]:
     return [lane[start : start + DIGEST_BYTES] for start in starts]
 
 
-def as_array(lane: bytes) -> "NDArray[np.bytes_]":
+def as_array(lane: bytes | bytearray) -> "NDArray[np.bytes_]":
     """Return a lane as an array, which compares digests as bytes."""
     import numpy as np
 

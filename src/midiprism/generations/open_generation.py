@@ -2,12 +2,12 @@
 
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from midiprism.generations.digests import bits_size
+from midiprism.generations.digests import bits_sizes
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import new_attempt, record_key, record_number, records_folder, work_folder
 from midiprism.generations.result import GenerationResult, Manifest, Plan
@@ -205,8 +205,8 @@ class OpenGeneration:
         if not create_record(self.storage, key, {**content, USAGE: used.as_json()}).is_ours:
             METER.give_back(used)
 
-    def records(self, pass_name: str) -> list[dict[str, Any]]:
-        """Return the records of all tasks of a pass, in their order.
+    def records(self, pass_name: str) -> Iterator[dict[str, Any]]:
+        """Yield the records of all tasks of a pass, in their order, and sum up what they have used.
 
         Raises:
             ObjectMissingError: a task has none.
@@ -215,9 +215,12 @@ class OpenGeneration:
             record_key(self.plan.number, pass_name, number) for number in range(self.task_count(pass_name))
         ]
         answers = raise_errors(self.storage.read_many(ReadRequest(key) for key in keys))
-        found = [parse_record(self.storage, key, data) for key, data in zip(keys, answers, strict=True)]
-        self.usage[pass_name] = usage_of_records(found)
-        return found
+        used = Usage()
+        for key, data in zip(keys, answers, strict=True):
+            record = parse_record(self.storage, key, data)
+            used = used.plus(usage_of_records([record]))
+            yield record
+        self.usage[pass_name] = used
 
     @cached_property
     def chunk_digests(self) -> Sequence[ChunkDigests]:
@@ -239,7 +242,8 @@ class OpenGeneration:
         import numpy as np
 
         prefixes = range(self.result.identity.prefixes)
-        sizes = [[bits_size(record.counts, prefix) for prefix in prefixes] for record in self.chunk_digests]
-        starts = np.zeros((len(sizes) + 1, len(prefixes)), np.int64)
-        np.cumsum(np.array(sizes, np.int64).reshape(len(sizes), len(prefixes)), axis=0, out=starts[1:])
+        starts = np.zeros((len(self.chunk_digests) + 1, len(prefixes)), np.int64)
+        for number, record in enumerate(self.chunk_digests):
+            counts = np.array(record.counts, np.int64).reshape(len(prefixes), 2)
+            starts[number + 1] = starts[number] + bits_sizes(counts)
         return starts

@@ -17,13 +17,15 @@ def choose_first(generation: OpenGeneration, prefix: int) -> None:
     """
     attempt = Attempt(generation.clock)
     storage = generation.storage
-    lanes: tuple[list[bytes], list[bytes]] = ([], [])
-    for songs, tracks in _lanes_of_chunks(generation, prefix):
-        lanes[SONG_LANE].append(songs)
-        lanes[TRACK_LANE].append(tracks)
+    joined = bytearray(), bytearray()
+    sizes: tuple[list[int], list[int]] = [], []
+    for lanes in _lanes_of_chunks(generation, prefix):
+        for lane, digests in enumerate(lanes):
+            joined[lane].extend(digests)
+            sizes[lane].append(len(digests) // DIGEST_BYTES)
     known = _known_lanes(generation, prefix)
     (song_bits, new_songs), (track_bits, new_tracks) = (
-        first_bits(lanes[lane], known[lane]) for lane in (SONG_LANE, TRACK_LANE)
+        first_bits(joined[lane], sizes[lane], known[lane]) for lane in (SONG_LANE, TRACK_LANE)
     )
     bits = b"".join(songs + tracks for songs, tracks in zip(song_bits, track_bits, strict=True))
     name = f"{INDEX}/{INDEX}-{generation.plan.number:06}-{prefix:06}-{attempt.name}"
