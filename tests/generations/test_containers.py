@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
+from blake3 import blake3
 
+from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.result import open_result
 from midiprism.generations.run import RunOptions, split_to_storage
 from midiprism.objects import ObjectStorage, open_storage
@@ -170,3 +172,54 @@ def test_a_large_archive_has_a_chunk_of_its_own() -> None:
     source, url = source_with(midi_songs(0, 3) | {"m.tar": tar_of(members)}), memory_url()
     split_to_storage(source, url, with_archives(), parts())
     assert len(open_result(open_storage(url)).read_plan(1).chunks) == 2
+
+
+def test_songs_keep_their_names_beside_a_damaged_archive() -> None:
+    good = midi_songs(0, 3)
+    source = source_with(
+        {"m.tar": b"damaged" * 99, "m.tar.gz": tar_of(good, "w:gz"), "m.tar.gz.mid": song_bytes(4, 5)[0]}
+    )
+    url = memory_url()
+    split_to_storage(source, url, with_archives(), parts())
+    storage = open_storage(url)
+    rows = table_rows(storage, open_result(storage).newest_manifest(), "songs")
+    expected = {f"m.tar.gz/{name}": blake3(data).hexdigest() for name, data in good.items()}
+    expected["m.tar.gz.mid"] = blake3(song_bytes(4, 5)[0]).hexdigest()
+    assert {row["path"]: row["blake3"] for row in rows if row["outcome"] == "split"} == expected
+    assert [row["path"] for row in rows if row["outcome"] != "split"] == ["m.tar"]
+
+
+def test_names_that_are_not_utf_8_name_different_songs() -> None:
+    first, second = song_bytes(0, 2)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
+        for name, data in (("è.mid", second), ("é.mid", first)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    url = memory_url()
+    split_to_storage(source_with({"a.tar.gz": buffer.getvalue()}), url, with_archives(), parts())
+    storage = open_storage(url)
+    rows = table_rows(storage, open_result(storage).newest_manifest(), "songs")
+    assert {row["blake3"] for row in rows} == {blake3(first).hexdigest(), blake3(second).hexdigest()}
+    assert len({row["path"] for row in rows}) == 2
+
+
+def test_a_damaged_archive_is_not_gone() -> None:
+    source, url = source_with(midi_songs(0, 2) | {"m.tar": b"damaged" * 99}), memory_url()
+    split_to_storage(source, url, with_archives(), parts())
+    again = split_to_storage(source, url, with_archives(prune=True), parts())
+    assert (again.generation, again.songs_gone, again.songs_planned) == (1, 0, 0)
+
+
+def test_a_long_key_is_no_name_on_the_disk() -> None:
+    source, url = source_with({f"1.{'x' * 246}.zip": zip_of(midi_songs(0, 2))}), memory_url()
+    assert split_to_storage(source, url, with_archives(), parts()).outcomes == {"split": 2}
+
+
+def test_forgotten_songs_of_archives_come_back() -> None:
+    source, url = source_with({"a.zip": zip_of(midi_songs(0, 3))}), memory_url()
+    split_to_storage(source, url, with_archives(), parts())
+    forget_songs_in_storage(url, [blake3(song_bytes(0, 1)[0]).digest()])
+    assert open_result(open_storage(url)).newest_manifest().outcomes == {"split": 2}
+    assert split_to_storage(source, url, with_archives(), parts()).outcomes == {"split": 3}

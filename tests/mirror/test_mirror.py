@@ -21,6 +21,7 @@ from midiprism.export.export import export_tracks
 from midiprism.export.path_template import PathTemplate
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.mirror import MirrorProgress, mirror_folder, update_mirror
@@ -204,6 +205,41 @@ def test_an_update_that_was_cut_off_is_continued(tmp_path: Path) -> None:
             update_mirror(url, stop_later)
         assert not read_state(mirror_folder(url)).generation
     assert_mirrors(url, source, songs, tmp_path)
+
+
+def test_songs_that_are_forgotten_after_an_update_was_cut_off_are_not_in_the_mirror(tmp_path: Path) -> None:
+    songs = some_songs(20)
+    source, url = source_with(songs), memory_url()
+    split(source, url)
+
+    def stop_later(progress: MirrorProgress) -> None:
+        if 0 < progress.seen < progress.total:
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        update_mirror(url, stop_later)
+    gone = blake3(song_bytes(0, 1)[0]).digest()
+    forget_songs_in_storage(url, [gone])
+    left = {key: data for key, data in songs.items() if blake3(data).digest() != gone}
+    assert_mirrors(url, source, left, tmp_path)
+
+
+def test_a_song_that_is_read_later_does_not_stop_a_mirror(tmp_path: Path) -> None:
+    first, second = song_bytes(0, 2)
+    source, url = source_with({"a.mid": first, "b.mid": second}), memory_url()
+
+    def vanish(when: When, name: str, key: str) -> None:
+        if when == "before" and name == "read" and key == "b.mid":
+            open_storage(source).delete([key])
+
+    def opened(place: str, **options_of_storage: Any) -> ObjectStorage:
+        return HookedStorage(open_storage(place, **options_of_storage), vanish)
+
+    split_to_storage(source, url, options(), parts(open_storage=opened))
+    update_mirror(url)
+    put_songs(open_storage(source), {"b.mid": second})
+    split(source, url)
+    assert_mirrors(url, source, {"a.mid": first, "b.mid": second}, tmp_path)
 
 
 def test_an_update_can_be_stopped_between_chunks() -> None:

@@ -20,7 +20,9 @@ def commit_generation(generation: OpenGeneration) -> bool:
         ObjectStorageError: the manifest cannot be created.
     """
     plan, base = generation.plan, generation.base
-    kept = [file for file in base.files if not (file.is_provisional and file.source == plan.source)]
+    # Only a generation with songs of the source has tried again those that could not be read.
+    tried_again = {plan.source} if plan.chunks else set()
+    kept = [file for file in base.files if not (file.is_provisional and file.source in tried_again)]
     added, new_digests = [*_files_of_pass_c(generation)], [*_index_of_pass_b(generation)]
     _require_complete(added, new_digests)
     files = [*kept, *_files_of_pass_a(generation), *added]

@@ -10,6 +10,7 @@ from midiprism.generations.listing import ListedSong, object_key
 from midiprism.generations.stored_objects import raise_errors
 from midiprism.objects import ObjectStorage, ReadRequest
 from midiprism.sources import Notice, SongContent, SongRef, Source, UnreadableError, open_source
+from midiprism.sources.file_types import ARCHIVE_SUFFIXES, PARQUET_SUFFIXES
 
 DOWNLOAD_BYTES = 16 << 20
 """Bytes of each request for a container."""
@@ -51,8 +52,10 @@ def read_container(
 
 
 def _suffix(key: str) -> str:
-    """Return the end of a key by which the kind of a container is known: its last two suffixes."""
-    return "".join(f".{part}" for part in key.rpartition("/")[2].split(".")[1:][-2:])
+    """Return the end of a key by which the kind of a container is known."""
+    name = key.encode().lower()
+    kinds = (*ARCHIVE_SUFFIXES, *PARQUET_SUFFIXES)
+    return max((kind for kind in kinds if name.endswith(kind)), key=len, default=b"").decode()
 
 
 def _download(storage: ObjectStorage, container: ListedSong, path: str) -> None:
@@ -75,26 +78,24 @@ def _songs_of(
         if isinstance(found, Notice) and not found.failed:
             continue
         waiting.append((_path_in_storage(found.path, path, container), found))
-    in_order = sorted(waiting, key=lambda pair: pair[0])
-    if in_order == waiting:
+    order = sorted(range(len(waiting)), key=lambda index: waiting[index][0])
+    if order == [*range(len(waiting))]:
         for name, found in waiting:
             yield _contained(source, name, found, container, limit)
         return
     # Such as a compressed tar, which has to be read from the beginning to its end.
     contents = _Spill(os.path.join(folder, "songs"))
     try:
-        read = {
-            name: contents.add(_contained(source, name, found, container, limit)) for name, found in waiting
-        }
-        for name, _ in in_order:
-            yield contents.take(*read[name])
+        read = [contents.add(_contained(source, name, found, container, limit)) for name, found in waiting]
+        for index in order:
+            yield contents.take(*read[index])
     finally:
         contents.close()
 
 
 def _path_in_storage(found: bytes, path: str, container: ListedSong) -> str:
     """Return the path of what was found in a container, below the URL of the source."""
-    inside = found[len(os.fsencode(path)) :].decode(errors="replace").replace(os.sep, "/").strip("/")
+    inside = found[len(os.fsencode(path)) :].decode(errors="backslashreplace").replace(os.sep, "/").strip("/")
     return f"{container.path}{inside}" if inside else object_key(container)
 
 

@@ -44,6 +44,19 @@ class UnreadSong(NamedTuple):
     problem: ProblemRecord
 
 
+class PathOfSong(NamedTuple):
+    """A row of the table of paths.
+
+    Attributes:
+        position: of the song in the chunk; None for a container.
+        container: key of the container that holds it; None for an object of its own.
+    """
+
+    listed: ListedSong
+    position: int | None
+    container: str | None
+
+
 class SongFetcher:
     """Reads songs into a pack.
 
@@ -54,7 +67,7 @@ class SongFetcher:
 
     Attributes:
         songs: in the order of the pack, which has all songs of a container in its place.
-        containers: the containers that were read.
+        paths: these songs with the keys of their containers, and before those of a container itself.
         unread: the songs that could not be read.
     """
 
@@ -65,7 +78,8 @@ class SongFetcher:
         self._access_error: ObjectAccessError | None = None
         self._songs_read = 0
         self.songs: list[ListedSong] = []
-        self.containers: list[ListedSong] = []
+        self.paths: list[PathOfSong] = []
+        self._container: str | None = None
         self.unread: list[UnreadSong] = []
 
     def fetch(self, songs: Sequence[ListedSong], batch_songs: int) -> Iterator[list[int]]:
@@ -80,6 +94,7 @@ class SongFetcher:
             for song, content in self._read_group(group):
                 position = len(self.songs)
                 self.songs.append(song)
+                self.paths.append(PathOfSong(song, position, self._container))
                 if isinstance(content, SongContent):
                     self._songs_read += 1
                     self._pack.add(content)
@@ -119,12 +134,16 @@ class SongFetcher:
         self, container: ListedSong
     ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
         """Yield the songs of a container; the container itself if it cannot be read from the store."""
+        first, key = len(self.paths), object_key(container)
+        self._container = key
         try:
             yield from read_container(self._source, container, self._pack.folder, self._limit)
+            self.paths.insert(first, PathOfSong(container, None, key))
         except ObjectStorageError as error:
-            yield container._replace(path=object_key(container)), self._unreadable(error)
-        else:
-            self.containers.append(container)
+            self._container = None  # as an object that could not be read, it is tried again
+            yield container, self._unreadable(error)
+        finally:
+            self._container = None
 
     def _is_small(self, song: ListedSong) -> bool:
         return song.size <= min(SMALL_SONG_BYTES, self._limit) and not is_container(song)

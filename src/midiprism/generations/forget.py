@@ -4,6 +4,7 @@ Files that have nothing of these songs stay as they are. A track that stays is i
 that has it, also where that chunk is another one than before.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,9 +22,9 @@ from midiprism.generations.layout import (
     TRACKS,
     chunk_of_file,
     manifest_key,
-    new_attempt,
     plan_key,
 )
+from midiprism.generations.open_generation import Attempt
 from midiprism.generations.result import GenerationResult, Manifest, Plan, TableFile, open_result
 from midiprism.generations.stored_objects import put_object, read_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS
@@ -77,15 +78,17 @@ def forget_songs_in_storage(
             f"Generation {plan.number} of {url} is not finished: run the command that splits it first."
         )
     songs = {digest.hex() for digest in digests}
-    removal = _Removal(result, manifest, songs)
+    attempt = Attempt(time.monotonic)
+    removal = _Removal(result, manifest, songs, attempt.name)
     counts = removal.find()
     if plan is None or not counts.songs:
         return Forgotten(manifest.number, 0, 0)
     number = manifest.number + 1
     empty = Plan(number, manifest.number, plan.source, plan.settings, ())
+    written = removal.write(number)
+    attempt.require_recent()
     if not create_record(storage, plan_key(number), empty.as_json()).is_ours:
         raise GenerationError("Another run has begun a generation: run the same command again after it.")
-    written = removal.write(number)
     if not create_record(storage, manifest_key(number), written.as_json()).is_ours:
         raise GenerationError("Another run was faster: run the same command again.")
     return counts._replace(generation=number)
@@ -94,12 +97,14 @@ def forget_songs_in_storage(
 class _Removal:
     """The files of a manifest without some songs."""
 
-    def __init__(self, result: GenerationResult, manifest: Manifest, songs: Collection[str]) -> None:
+    def __init__(
+        self, result: GenerationResult, manifest: Manifest, songs: Collection[str], attempt: str
+    ) -> None:
         self._storage = result.storage
         self._prefixes = result.identity.prefixes
         self._manifest = manifest
         self._songs = frozenset(songs)
-        self._attempt = new_attempt()
+        self._attempt = attempt
         self._numbers = 0
         self._removed_songs: set[str] = set()
         self._removed_tracks: set[str] = set()
@@ -143,10 +148,19 @@ class _Removal:
         """Yield a file of links, songs or paths without the songs; nothing if no row is left."""
         digests = self._column(file, _SONG_OF[file.table])
         keep = [digest not in self._songs for digest in digests]
+        if file.table == PATHS and not all(keep):
+            keep = self._without_containers(file, keep)
         if all(keep):
             yield file
         elif any(keep):
             yield self._put(file.table, _chunk(file), self._read(file).filter(keep), file)
+
+    def _without_containers(self, file: TableFile, keep: Sequence[bool]) -> list[bool]:
+        """Leave out containers that have lost a song too, so that they are read again."""
+        rows = self._read(file, ("path", "container"))
+        paths, containers = (column.to_pylist() for column in rows.columns)
+        lost = {f"{container}/" for container, is_kept in zip(containers, keep, strict=True) if not is_kept}
+        return [is_kept and path not in lost for path, is_kept in zip(paths, keep, strict=True)]
 
     def _without_tracks(self, file: TableFile, moved: Mapping[_Chunk, list[Any]]) -> Iterator[TableFile]:
         """Yield a file of tracks without those that go, and collect those that go to another chunk."""

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
 from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
 from midiprism.generations.layout import PATHS, SONGS
-from midiprism.generations.listing import ListedSong, object_key
+from midiprism.generations.listing import ListedSong
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.planning import read_chunk
@@ -146,17 +146,11 @@ class _ChunkTask:
     def _path_rows(
         self, packed: Sequence[PackedSong], unread_positions: frozenset[int]
     ) -> dict[str, Sequence[Any]]:
-        digests = [
-            None if position in unread_positions else song.digest.hex()
-            for position, song in enumerate(packed)
-        ]
-        containers = {container.path for container in self._fetcher.containers}
-        rows = [
-            (*song, digest, _container_of(song, containers))
-            for song, digest in zip(self._fetcher.songs, digests, strict=True)
-        ]
-        rows += [(*it, None, object_key(it)) for it in self._fetcher.containers]
-        rows.sort(key=lambda row: row[0])
+        rows = []
+        for listed, position, container in self._fetcher.paths:
+            is_read = position is not None and position not in unread_positions
+            digest = packed[position].digest.hex() if position is not None and is_read else None
+            rows.append((*listed, digest, container))
         names = [column.name for column in PATH_COLUMNS]
         return dict(zip(names, zip(*rows, strict=True), strict=True))
 
@@ -192,12 +186,3 @@ def songs_in_pack(columns: Mapping[str, Sequence[Any]]) -> list[ListedSong]:
     """Return the songs of a chunk, in the order of its pack, by the rows of its table of paths."""
     rows = zip(*(columns[name] for name in (*ListedSong._fields, "container")), strict=True)
     return [ListedSong._make(row) for *row, container in rows if row[0] != f"{container}/"]
-
-
-def _container_of(song: ListedSong, containers: Container[str]) -> str | None:
-    """Return the key of the container that holds a song; None for an object of its own."""
-    at = 0
-    while (at := song.path.find("/", at) + 1) > 0:
-        if song.path[:at] in containers:
-            return song.path[: at - 1]
-    return None

@@ -92,7 +92,7 @@ def _song_columns(
         row = outcome_rows.get(path)
         if row is None:
             if digest is None:
-                raise ValueError(path)
+                continue  # a later generation has tried it again
             rows.append((*head, *[None] * (len(SONG_COLUMN_NAMES) - len(head) - 1), 0))
             continue
         own_links = sorted(rows_of_song.get(digest, ())) if digest else []

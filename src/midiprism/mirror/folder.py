@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,11 +38,13 @@ class MirroredState(NamedTuple):
 
     Attributes:
         generation: that it mirrors; 0 for none.
-        names: of the files of that generation's manifest.
+        names: of the files that are recorded.
+        begun: names of files that an update began to record, some of which may be recorded.
     """
 
     generation: int
     names: frozenset[str]
+    begun: frozenset[str] = frozenset()
 
 
 NOTHING = MirroredState(0, frozenset())
@@ -53,18 +54,21 @@ def read_state(folder: str) -> MirroredState:
     """Return what a mirror holds; nothing if that is not recorded."""
     try:
         content: Any = json.loads(Path(folder, _STATE_FILE).read_bytes())
-        return MirroredState(int(content["generation"]), frozenset(map(str, content["names"])))
+        names, begun = (frozenset(map(str, content[key])) for key in ("names", "begun"))
+        return MirroredState(int(content["generation"]), names, begun)
     except (OSError, ValueError, KeyError, TypeError):
         return NOTHING
 
 
-def write_state(folder: str, generation: int, names: Iterable[str]) -> None:
+def write_state(folder: str, state: MirroredState) -> None:
     """Record what a mirror holds.
 
     Raises:
         StoreError: it cannot be written.
     """
-    content = json.dumps({"generation": generation, "names": sorted(names)})
+    content = json.dumps(
+        {"generation": state.generation, "names": sorted(state.names), "begun": sorted(state.begun)}
+    )
     try:
         with atomic_replace(os.path.join(folder, _STATE_FILE)) as descriptor:
             os.write(descriptor, content.encode())

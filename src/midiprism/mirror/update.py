@@ -16,6 +16,7 @@ from midiprism.mirror.chunk_files import ChunkFiles, files_by_chunk
 from midiprism.mirror.chunk_records import read_chunk_record
 from midiprism.mirror.folder import (
     NOTHING,
+    MirroredState,
     clear,
     mark_as_mirror,
     mirror_folder,
@@ -84,7 +85,8 @@ def update_mirror(
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made: {error.strerror or error}.") from error
-    if read_state(folder).generation == manifest.number:
+    held = read_state(folder)
+    if held.generation == manifest.number and held.names == {file.stored.name for file in manifest.files}:
         return folder
     try:
         with lock_exclusive(folder):
@@ -117,18 +119,19 @@ class _Update:
         manifest, folder = self._manifest, self._folder
         names = {file.stored.name for file in manifest.files}
         held = read_state(folder)
-        if not held.names <= names:
+        if not held.names | held.begun <= names:
             held = NOTHING
             clear(folder)
         mark_as_mirror(folder, self._result.storage.url, self._result.identity)
         added = files_by_chunk(file for file in manifest.files if file.stored.name not in held.names)
+        write_state(folder, MirroredState(0, held.names, frozenset(names)))
         address = catalog_path(folder)
         with open_catalog(address) as catalog:
             if not self._record(catalog, added):
                 return
         with suppress(MidiprismError):
             update_search_index(folder, address)
-        write_state(folder, manifest.number, names)
+        write_state(folder, MirroredState(manifest.number, frozenset(names)))
 
     def _record(self, catalog: Catalog, chunks: list[ChunkFiles]) -> bool:
         """Record chunks, and return whether all are recorded."""
