@@ -1,7 +1,7 @@
 """Digests of songs and tracks, sorted and divided by prefix: what the passes exchange instead of music.
 
 An object of digests has 2 * P lanes: for each of P prefixes the songs, then the tracks, each lane sorted. A
-digest takes 16 bytes. Which of them a chunk has first is told by bits, one per digest in the same order.
+digest takes 16 bytes. Which of them a chunk has first is stated by bits, one per digest in the same order.
 """
 
 from collections.abc import Collection, Iterable, Sequence
