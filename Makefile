@@ -135,7 +135,7 @@ bench-serve: $(STAMP)-test ## Measure pages of a made-up result of SONGS= (60700
 	$(RUN) benchmarks serve_speed --work "$$WORK" --songs $(SONGS)
 	$(RUN) benchmarks serve_browser
 
-bench-builds: $(STAMP)-package ## Measure this version beside that of BUILD= (655000f), in WORK=, on sample songs and CORPUS=
+bench-builds: $(STAMP)-package ## Compare this version with that of BUILD= (655000f), in WORK=, on sample songs and CORPUS=
 	$(RUN) benchmarks builds --commit "$(BUILD)" --work "$$WORK" $${CORPUS:+--corpus "$$CORPUS"}
 
 bench-advice: $(STAMP)-test ## Measure the quality of advice and of --workers auto, in memory and WORK=

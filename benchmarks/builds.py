@@ -1,4 +1,4 @@
-"""Measure this version beside an earlier one, in turns: first runs, whole runs, short commands, memory.
+"""Compare this version with an earlier one, in turns: first runs, whole runs, short commands, memory.
 
     python benchmarks builds [--commit 655000f] [--corpus FOLDER] [--rounds 5] [--large 607000]
 
@@ -70,7 +70,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Measured:
-    """One measurement: what is compared, and values that are printed beside it."""
+    """One measurement: what is compared, and values that are printed with it."""
 
     value: float
     peak_bytes: int = 0

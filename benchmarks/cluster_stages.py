@@ -20,7 +20,6 @@ from midiprism.generations.commit import commit_generation
 from midiprism.generations.digests import (
     DIGEST_BYTES,
     SONG_LANE,
-    bits_size,
     encode_digests,
 )
 from midiprism.generations.layout import LINKS, SONGS, TRACKS, plan_key
@@ -32,7 +31,7 @@ from midiprism.generations.planning import ChunkLimits, make_plan
 from midiprism.generations.result import Manifest, SplitSettings, open_or_create_result, open_result
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors
 from midiprism.generations.usage import total_usage
-from midiprism.objects import REQUESTS, ObjectInfo, ReadRequest, RequestCounts, open_storage
+from midiprism.objects import REQUESTS, ObjectInfo, RequestCounts, open_storage
 from midiprism.results.identity import RequestedIdentity
 
 SONG_BYTES = 15_000
@@ -181,10 +180,7 @@ def invent_pass_c(url: str, shards: int) -> None:
 def _count_new(generation: OpenGeneration, number: int) -> tuple[int, int]:
     """Return the songs and the tracks that a chunk is the first to have, read as pass C reads them."""
     chunk = generation.chunk_digests[number]
-    requests = []
-    for prefix, stored in enumerate(generation.first_objects):
-        at = int(generation.bit_starts[number, prefix])
-        requests.append(ReadRequest(stored.name, at, at + bits_size(chunk.counts, prefix)))
+    requests = generation.first_bit_requests(number)
     songs = tracks = 0
     for prefix, bits in enumerate(raise_errors(generation.storage.read_many(requests))):
         middle = -(-chunk.counts[2 * prefix + SONG_LANE] // 8)

@@ -1,4 +1,4 @@
-"""Measure the processor time of a song in object storage, with and without Ray, beside a local run.
+"""Measure the processor time of a song in object storage, with and without Ray, and that of a local run.
 
     python benchmarks scale_out [--songs N] [--sides parquet,ray-2] [--work FOLDER]
 

@@ -14,6 +14,7 @@ from midiprism.generations.engines import ENGINES
 from midiprism.generations.run import split_to_storage
 from midiprism.optional_packages import OPTIONAL_PACKAGES
 from support.generation_results import options, parts
+from support.object_stores import KilledError
 from support.sample_songs import sample_songs
 
 Run = Callable[..., tuple[int, str, str]]
@@ -106,9 +107,6 @@ def test_a_worker_that_waits_in_vain_says_so(run_cli: Run, songs: str, lake: str
 
 
 def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
-    class KilledError(BaseException):
-        pass
-
     def die(_progress: object) -> None:
         raise KilledError
 
@@ -202,9 +200,6 @@ def test_status_and_verify_read_a_result(run_cli: Run, songs: str, lake: str, tm
 
 
 def test_status_shows_an_open_generation(run_cli: Run, songs: str, lake: str) -> None:
-    class KilledError(BaseException):
-        pass
-
     def die(_progress: object) -> None:
         raise KilledError
 

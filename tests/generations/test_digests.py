@@ -1,4 +1,4 @@
-"""Which chunk has a digest first, beside a plain computation of the same."""
+"""Tests that compare the chunks that have digests first with a plain computation."""
 
 from hypothesis import given
 from hypothesis import strategies as st

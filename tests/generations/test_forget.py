@@ -27,11 +27,7 @@ from support.generation_results import (
     source_with,
     stored_rows,
 )
-from support.object_stores import HookedStorage, When
-
-
-class KilledError(BaseException):
-    """The process is ended, as it were."""
+from support.object_stores import HookedStorage, KilledError, When
 
 
 def digests_of(songs: Sequence[bytes]) -> set[bytes]:

@@ -21,14 +21,10 @@ from support.generation_results import (
     stored_rows,
 )
 from support.nightly import every
-from support.object_stores import CarelessStorage, Hook, HookedStorage, When
+from support.object_stores import CarelessStorage, Hook, HookedStorage, KilledError, When
 
 TWO_CHUNKS = ChunkLimits(max_songs=4, chunks=100, min_songs=4)
 OPTIONS = options(chunks=TWO_CHUNKS, prefixes=2)
-
-
-class KilledError(BaseException):
-    """The end of the process, which nothing handles."""
 
 
 @cache

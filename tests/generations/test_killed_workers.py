@@ -17,15 +17,12 @@ from midiprism.objects import open_storage
 from support.cloud_servers import use_server
 from support.generation_results import local_rows, options, parts, put_songs, song_bytes, stored_rows
 from support.nightly import NIGHTLY, nightly
+from support.object_stores import KilledError
 
 SONGS = 1_000 if NIGHTLY else 100
 KILLS = 40 if NIGHTLY else 1
 WORKERS = "1" if NIGHTLY else "0"
 CHUNKS = ChunkLimits(max_songs=20, chunks=100, min_songs=20)
-
-
-class KilledError(BaseException):
-    """The end of the process that planned."""
 
 
 def _start_worker(url: str, source: str, folder: Path) -> "subprocess.Popen[bytes]":

@@ -9,6 +9,7 @@ import pytest
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.run import split_to_storage, work_on
 from support.generation_results import Rows, local_rows, options, parts, some_songs, song_bytes, stored_rows
+from support.object_stores import KilledError
 from support.ray_scenario import VICTIMS, run_scenario
 
 CHUNKS = ChunkLimits(max_songs=20, chunks=100, min_songs=20)
@@ -20,10 +21,6 @@ class _Planned(NamedTuple):
     source: str
     url: str
     expected: Rows
-
-
-class KilledError(BaseException):
-    """The end of the process that planned."""
 
 
 def _plan(folder: Path, songs: dict[str, bytes]) -> _Planned:

@@ -18,13 +18,10 @@ from support.generation_results import (
     source_with,
     stored_rows,
 )
+from support.object_stores import KilledError
 
 NOW = datetime.now(UTC)
 LATER = NOW + GRACE + timedelta(hours=1)
-
-
-class KilledError(BaseException):
-    """The end of the process."""
 
 
 def _keys(url: str) -> set[str]:

@@ -191,18 +191,20 @@ class CutOffError(Exception):
     pass
 
 
+def cut_off(progress: MirrorProgress) -> None:
+    """End an update after its first chunk."""
+    if 0 < progress.seen < progress.total:
+        raise CutOffError
+
+
 def test_an_update_that_was_cut_off_is_continued(tmp_path: Path) -> None:
     songs = some_songs(20)
     source, url = source_with(songs), memory_url()
     split(source, url)
 
-    def stop_later(progress: MirrorProgress) -> None:
-        if 0 < progress.seen < progress.total:
-            raise CutOffError
-
     for _ in range(2):
         with pytest.raises(CutOffError):
-            update_mirror(url, stop_later)
+            update_mirror(url, cut_off)
         assert not read_state(mirror_folder(url)).generation
     assert_mirrors(url, source, songs, tmp_path)
 
@@ -212,12 +214,8 @@ def test_songs_that_are_forgotten_after_an_update_was_cut_off_are_not_in_the_mir
     source, url = source_with(songs), memory_url()
     split(source, url)
 
-    def stop_later(progress: MirrorProgress) -> None:
-        if 0 < progress.seen < progress.total:
-            raise CutOffError
-
     with pytest.raises(CutOffError):
-        update_mirror(url, stop_later)
+        update_mirror(url, cut_off)
     gone = blake3(song_bytes(0, 1)[0]).digest()
     forget_songs_in_storage(url, [gone])
     left = {key: data for key, data in songs.items() if blake3(data).digest() != gone}

@@ -120,6 +120,10 @@ class BrokenS3Proxy:
         self._thread.join()
 
 
+class KilledError(BaseException):
+    """The end of a process, which nothing handles."""
+
+
 class HookedStorage:
     """Object storage that calls a hook before and after every request; a listing is one request."""
 

@@ -1,7 +1,7 @@
 """Digests of songs and tracks, sorted and divided by prefix: what the passes exchange instead of music.
 
 An object of digests has 2 * P lanes: for each of P prefixes the songs, then the tracks, each lane sorted. A
-digest takes 16 bytes. Which of them a chunk has first is told by bits, one per digest in the same order.
+digest takes 16 bytes. Which of them a chunk has first is stated by bits, one per digest in the same order.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -54,9 +54,9 @@ def lane_starts(counts: Sequence[int]) -> list[int]:
     return starts
 
 
-def bits_size(counts: Sequence[int], prefix: int) -> int:
-    """Return the bytes of the bits of a chunk for one prefix."""
-    return sum(-(-counts[2 * prefix + lane] // 8) for lane in (SONG_LANE, TRACK_LANE))
+def prefix_of(digest: bytes, prefixes: int) -> int:
+    """Return the number of the prefix that a digest has."""
+    return int.from_bytes(digest[:2], "big") * prefixes >> 16
 
 
 def bits_sizes(counts: "NDArray[np.int64]") -> "NDArray[np.int64]":
@@ -149,5 +149,5 @@ def _sort(digests: Collection[bytes], prefixes: int) -> tuple[bytes, list[int]]:
     ordered = sorted(digest[:DIGEST_BYTES] for digest in digests)
     counts = [0] * prefixes
     for digest in ordered:
-        counts[int.from_bytes(digest[:2], "big") * prefixes >> 16] += 1
+        counts[prefix_of(digest, prefixes)] += 1
     return b"".join(ordered), counts

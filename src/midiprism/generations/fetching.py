@@ -79,7 +79,6 @@ class SongFetcher:
         self._songs_read = 0
         self.songs: list[ListedSong] = []
         self.paths: list[PathOfSong] = []
-        self._container: str | None = None
         self.unread: list[UnreadSong] = []
 
     def fetch(self, songs: Sequence[ListedSong], batch_songs: int) -> Iterator[list[int]]:
@@ -91,10 +90,10 @@ class SongFetcher:
         positions: list[int] = []
         for first in range(0, len(songs), _GROUP_SONGS):
             group = songs[first : first + _GROUP_SONGS]
-            for song, content in self._read_group(group):
+            for song, content, container in self._read_group(group):
                 position = len(self.songs)
                 self.songs.append(song)
-                self.paths.append(PathOfSong(song, position, self._container))
+                self.paths.append(PathOfSong(song, position, container))
                 if isinstance(content, SongContent):
                     self._songs_read += 1
                     self._pack.add(content)
@@ -115,7 +114,7 @@ class SongFetcher:
 
     def _read_group(
         self, songs: Sequence[ListedSong]
-    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
+    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError, str | None]]:
         small = [song for song in songs if self._is_small(song)]
         answers = self._source.read_many(ReadRequest(song.path, etag=song.etag) for song in small)
         for song in songs:
@@ -124,26 +123,24 @@ class SongFetcher:
                 continue
             answer = next(answers) if self._is_small(song) else self._read_large(song)
             if isinstance(answer, bytes):
-                yield song, SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns)
+                yield song, SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns), None
             elif isinstance(answer, ObjectStorageError):
-                yield song, self._unreadable(answer)
+                yield song, self._unreadable(answer), None
             else:
-                yield song, answer
+                yield song, answer, None
 
     def _read_container(
         self, container: ListedSong
-    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError]]:
-        """Yield the songs of a container; the container itself if it cannot be read from the store."""
+    ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError, str | None]]:
+        """Yield the songs of a container with its key; the container itself if the store does not give it."""
         first, key = len(self.paths), object_key(container)
-        self._container = key
         try:
-            yield from read_container(self._source, container, self._pack.folder, self._limit)
+            for listed, content in read_container(self._source, container, self._pack.folder, self._limit):
+                yield listed, content, key
+        except ObjectStorageError as error:  # as an object that could not be read, it is tried again
+            yield container, self._unreadable(error), None
+        else:
             self.paths.insert(first, PathOfSong(container, None, key))
-        except ObjectStorageError as error:
-            self._container = None  # as an object that could not be read, it is tried again
-            yield container, self._unreadable(error)
-        finally:
-            self._container = None
 
     def _is_small(self, song: ListedSong) -> bool:
         return song.size <= min(SMALL_SONG_BYTES, self._limit) and not is_container(song)

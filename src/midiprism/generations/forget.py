@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from midiprism.errors import UsageError
-from midiprism.generations.digests import DIGEST_BYTES
+from midiprism.generations.digests import DIGEST_BYTES, prefix_of
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import (
     INDEX,
@@ -27,12 +27,10 @@ from midiprism.generations.layout import (
 from midiprism.generations.open_generation import Attempt
 from midiprism.generations.result import GenerationResult, Manifest, Plan, TableFile, open_result
 from midiprism.generations.stored_objects import put_object, read_object
-from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS
+from midiprism.generations.tables import COLUMNS_OF, encode_rows, read_rows
 from midiprism.objects import ObjectStorage, create_record, open_storage, require_conditions
-from midiprism.stores.parquet.io import open_reader, open_writer, parquet_errors
-from midiprism.stores.parquet.schema import LINK_COLUMNS, TRACK_COLUMNS, import_pyarrow
+from midiprism.stores.parquet.schema import import_pyarrow
 
-_COLUMNS = {TRACKS: TRACK_COLUMNS, LINKS: LINK_COLUMNS, SONGS: OUTCOME_COLUMNS, PATHS: PATH_COLUMNS}
 _SONG_OF = {LINKS: "song_blake3", SONGS: "blake3", PATHS: "blake3"}
 
 _Chunk = tuple[int, int]
@@ -146,21 +144,15 @@ class _Removal:
 
     def _without_songs(self, file: TableFile) -> Iterator[TableFile]:
         """Yield a file of links, songs or paths without the songs; nothing if no row is left."""
-        digests = self._column(file, _SONG_OF[file.table])
-        keep = [digest not in self._songs for digest in digests]
-        if file.table == PATHS and not all(keep):
-            keep = self._without_containers(file, keep)
+        rows = self._read(file)
+        keep = [digest not in self._songs for digest in rows.column(_SONG_OF[file.table]).to_pylist()]
         if all(keep):
             yield file
-        elif any(keep):
-            yield self._put(file.table, _chunk(file), self._read(file).filter(keep), file)
-
-    def _without_containers(self, file: TableFile, keep: Sequence[bool]) -> list[bool]:
-        """Leave out containers that have lost a song too, so that they are read again."""
-        rows = self._read(file, ("path", "container"))
-        paths, containers = (column.to_pylist() for column in rows.columns)
-        lost = {f"{container}/" for container, is_kept in zip(containers, keep, strict=True) if not is_kept}
-        return [is_kept and path not in lost for path, is_kept in zip(paths, keep, strict=True)]
+            return
+        if file.table == PATHS:
+            keep = _without_containers(rows, keep)
+        if any(keep):
+            yield self._put(file.table, _chunk(file), rows.filter(keep), file)
 
     def _without_tracks(self, file: TableFile, moved: Mapping[_Chunk, list[Any]]) -> Iterator[TableFile]:
         """Yield a file of tracks without those that go, and collect those that go to another chunk."""
@@ -187,7 +179,7 @@ class _Removal:
         """Yield the digests of every generation without those that go."""
         gone_songs = {bytes.fromhex(digest)[:DIGEST_BYTES] for digest in self._removed_songs}
         gone_tracks = {bytes.fromhex(digest)[:DIGEST_BYTES] for digest in self._removed_tracks}
-        gone_prefixes = {self._prefix_of(digest) for digest in gone_songs | gone_tracks}
+        gone_prefixes = {prefix_of(digest, self._prefixes) for digest in gone_songs | gone_tracks}
         for file in self._manifest.index:
             if int(file.table) not in gone_prefixes:
                 yield file
@@ -200,24 +192,18 @@ class _Removal:
             stored = put_object(self._storage, name, songs + tracks, len(songs) // DIGEST_BYTES)
             yield replace(file, stored=stored)
 
-    def _prefix_of(self, digest: bytes) -> int:
-        return int.from_bytes(digest[:2], "big") * self._prefixes >> 16
-
     def _put(self, table: str, chunk: _Chunk, rows: Any, replaced: TableFile | None) -> TableFile:
         """Write a file of a chunk, and return it.
 
         Args:
             replaced: the file in whose place it is; None for a new one.
         """
-        arrow = import_pyarrow()
-        sink = arrow.BufferOutputStream()
-        with open_writer(sink, rows.schema, _COLUMNS[table]) as writer:
-            writer.write_table(rows, row_group_size=1_024 if table == TRACKS else 25_000)
+        data = encode_rows(COLUMNS_OF[table], rows, 1_024 if table == TRACKS else 25_000)
         self._numbers += 1
         generation, number = chunk
         kind = "unread-" if replaced is not None and replaced.is_provisional else ""
         name = f"{table}/{table}-{generation:06}-{kind}{number:06}-{self._attempt}-{self._numbers}.parquet"
-        stored = put_object(self._storage, name, bytes(sink.getvalue()), len(rows))
+        stored = put_object(self._storage, name, data, len(rows))
         outcomes = Counter(rows.column("outcome").to_pylist()) if table == SONGS else {}
         if replaced is None:
             return TableFile(table, generation, stored)
@@ -236,19 +222,12 @@ class _Removal:
         Raises:
             GenerationError: it is damaged.
         """
-        data = read_object(self._storage, file.stored)
-        errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
-        try:
-            return open_reader(import_pyarrow().BufferReader(data)).read(columns=names and [*names])
-        except errors as error:
-            raise GenerationError(f"{file.stored.name} cannot be read as Parquet: {error}.") from error
+        source = import_pyarrow().BufferReader(read_object(self._storage, file.stored))
+        return read_rows(COLUMNS_OF[file.table], file.stored.name, source, names)
 
 
 def _chunk(file: TableFile) -> _Chunk:
-    chunk = chunk_of_file(file.stored.name)
-    if chunk is None:
-        raise GenerationError(f"{file.stored.name} is not the name of a file of a result.")
-    return chunk
+    return chunk_of_file(file.stored.name)
 
 
 def _without(lane: bytes, gone: Collection[bytes]) -> bytes:
@@ -256,3 +235,10 @@ def _without(lane: bytes, gone: Collection[bytes]) -> bytes:
     starts = range(0, len(lane), DIGEST_BYTES)
     digests = (lane[start : start + DIGEST_BYTES] for start in starts)
     return b"".join(digest for digest in digests if digest not in gone)
+
+
+def _without_containers(rows: Any, keep: Sequence[bool]) -> list[bool]:
+    """Leave out the containers of songs that are left out too, so that they are read again."""
+    paths, containers = (rows.column(name).to_pylist() for name in ("path", "container"))
+    lost = {f"{container}/" for container, is_kept in zip(containers, keep, strict=True) if not is_kept}
+    return [is_kept and path not in lost for path, is_kept in zip(paths, keep, strict=True)]

@@ -18,6 +18,8 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from midiprism.generations.errors import GenerationError
+
 MARKER = "midiprism.json"
 PLANS, MANIFESTS, WORK = "plans", "manifests", "work"
 TRACKS, LINKS, SONGS, PATHS, INDEX = "tracks", "links", "songs", "paths", "index"
@@ -69,10 +71,16 @@ def generation_numbers(keys: Iterable[str]) -> list[int]:
     return sorted(int(found[1]) for key in keys if (found := _NUMBER.fullmatch(key)))
 
 
-def chunk_of_file(name: str) -> tuple[int, int] | None:
-    """Return the generation and the number of the chunk of a Parquet file; None for another name."""
+def chunk_of_file(name: str) -> tuple[int, int]:
+    """Return the generation and the number of the chunk of a Parquet file.
+
+    Raises:
+        GenerationError: it has another name than midiprism gives it.
+    """
     found = _TABLE_FILE.fullmatch(name)
-    return (int(found[1]), int(found[2])) if found else None
+    if found is None:
+        raise GenerationError(f"{name} is not the name of a file of a result.")
+    return int(found[1]), int(found[2])
 
 
 def new_attempt() -> str:

@@ -247,3 +247,11 @@ class OpenGeneration:
             counts = np.array(record.counts, np.int64).reshape(len(prefixes), 2)
             starts[number + 1] = starts[number] + bits_sizes(counts)
         return starts
+
+    def first_bit_requests(self, number: int) -> list[ReadRequest]:
+        """Return for each prefix the request for the bits that say what a chunk is the first to have."""
+        ends = zip(*self.bit_starts[number : number + 2].tolist(), strict=True)
+        return [
+            ReadRequest(stored.name, start, end)
+            for stored, (start, end) in zip(self.first_objects, ends, strict=True)
+        ]

@@ -11,7 +11,6 @@ from midiprism.generations.digests import (
     DIGEST_BYTES,
     SONG_LANE,
     TRACK_LANE,
-    bits_size,
     lane_starts,
     select,
 )
@@ -115,12 +114,8 @@ class _ChunkTask:
         digests = read_object(self._storage, self._record.digests)
         starts = lane_starts(counts)
         prefixes = range(generation.result.identity.prefixes)
-        requests = []
-        for prefix, record in zip(prefixes, generation.first_objects, strict=True):
-            at = int(generation.bit_starts[self._number, prefix])
-            requests.append(ReadRequest(record.name, at, at + bits_size(counts, prefix)))
         found: tuple[set[bytes], set[bytes]] = (set(), set())
-        answers = raise_errors(self._storage.read_many(requests))
+        answers = raise_errors(self._storage.read_many(generation.first_bit_requests(self._number)))
         for prefix, bits in zip(prefixes, answers, strict=True):
             at = 0
             for lane in (SONG_LANE, TRACK_LANE):

@@ -111,7 +111,6 @@ class RunParts:
         on_progress: called after each task.
         open_storage: opens storage by its URL.
         clock: measures the age of attempts.
-        sleep: waits for a plan.
         shuffle: brings tasks into the order in which they are tried, so that several runs rarely do the same.
     """
 
@@ -121,7 +120,6 @@ class RunParts:
     open_storage: Callable[..., ObjectStorage] = open_storage
     clock: Callable[[], float] = time.monotonic
     shuffle: Callable[[list[int]], None] = random.shuffle
-    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +249,7 @@ def _wait_for_plan(
                 return result, plan
         if parts.machine.stop():
             raise GenerationStoppedError
-        parts.sleep(min(_PLAN_POLL_SECONDS, max(0.0, end - parts.clock())))
+        time.sleep(min(_PLAN_POLL_SECONDS, max(0.0, end - parts.clock())))
 
 
 def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:

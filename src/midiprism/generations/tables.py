@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
 from midiprism.stores.parquet.io import open_reader, open_writer, parquet_errors
 from midiprism.stores.parquet.schema import (
+    LINK_COLUMNS,
     SONG_COLUMNS,
+    TRACK_COLUMNS,
     ColumnValues,
     ParquetColumn,
     are_columns,
@@ -47,15 +50,28 @@ OUTCOME_COLUMNS = (
 """The same fields as in the table of songs of a local result, but for those that derive from all songs."""
 
 
+COLUMNS_OF: Mapping[str, Sequence[ParquetColumn]] = {
+    TRACKS: TRACK_COLUMNS,
+    LINKS: LINK_COLUMNS,
+    SONGS: OUTCOME_COLUMNS,
+    PATHS: PATH_COLUMNS,
+}
+"""The columns of each table of a result."""
+
+
 def encode_table(
     columns: Sequence[ParquetColumn], values: ColumnValues, metadata: Mapping[str, str]
 ) -> bytes:
     """Return a Parquet file with these columns."""
-    arrow = import_pyarrow()
     schema = make_schema(columns, dict(metadata))
-    sink = arrow.BufferOutputStream()
-    with open_writer(sink, schema, columns) as writer:
-        writer.write_table(make_table(columns, schema, values))
+    return encode_rows(columns, make_table(columns, schema, values))
+
+
+def encode_rows(columns: Sequence[ParquetColumn], rows: Any, row_group_size: int | None = None) -> bytes:
+    """Return a Parquet file with the rows of an Arrow table of these columns."""
+    sink = import_pyarrow().BufferOutputStream()
+    with open_writer(sink, rows.schema, columns) as writer:
+        writer.write_table(rows, row_group_size=row_group_size)
     return bytes(sink.getvalue())
 
 
@@ -65,12 +81,30 @@ def decode_table(columns: Sequence[ParquetColumn], name: str, data: bytes) -> di
     Raises:
         GenerationError: it does not have these columns, or cannot be read.
     """
+    rows = read_rows(columns, name, import_pyarrow().BufferReader(data))
+    return {column.name: rows.column(column.name).to_pylist() for column in columns}
+
+
+def read_rows(
+    columns: Sequence[ParquetColumn], name: str, source: Any, wanted: Sequence[str] | None = None
+) -> Any:
+    """Return the rows of a Parquet file as an Arrow table.
+
+    Args:
+        columns: that the file must have, or those of an older version.
+        name: of the file, for errors.
+        source: of its bytes.
+        wanted: names of the columns to read, as far as the file has them; None for all.
+
+    Raises:
+        GenerationError: it does not have these columns, or cannot be read.
+    """
     errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
     try:
-        file = open_reader(import_pyarrow().BufferReader(data))
-        if not are_columns(file.schema_arrow.names, columns):
+        file = open_reader(source)
+        present = file.schema_arrow.names
+        if not are_columns(present, columns):
             raise GenerationError(f"{name} does not have the columns that midiprism writes.")
-        table = file.read()
-        return {column.name: table.column(column.name).to_pylist() for column in columns}
+        return file.read(columns=None if wanted is None else [it for it in wanted if it in present])
     except errors as error:
         raise GenerationError(f"{name} cannot be read as Parquet: {error}.") from error

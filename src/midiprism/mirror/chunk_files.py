@@ -6,21 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS, chunk_of_file
+from midiprism.generations.layout import PATHS, chunk_of_file
 from midiprism.generations.result import TableFile
-from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS
+from midiprism.generations.tables import COLUMNS_OF, read_rows
 from midiprism.objects import ObjectStorage
-from midiprism.stores.parquet.io import open_reader, parquet_errors
 from midiprism.stores.parquet.remote_file import RemoteFile
-from midiprism.stores.parquet.schema import (
-    LINK_COLUMNS,
-    MUSIC_COLUMN,
-    TRACK_COLUMNS,
-    ParquetColumn,
-    are_columns,
-)
-
-_COLUMNS = {TRACKS: TRACK_COLUMNS, LINKS: LINK_COLUMNS, SONGS: OUTCOME_COLUMNS, PATHS: PATH_COLUMNS}
+from midiprism.stores.parquet.schema import MUSIC_COLUMN
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +37,7 @@ def files_by_chunk(files: Iterable[TableFile]) -> list[ChunkFiles]:
     """
     by_chunk: dict[tuple[int, int], list[TableFile]] = {}
     for file in files:
-        chunk = chunk_of_file(file.stored.name)
-        if chunk is None or file.table not in _COLUMNS:
-            raise GenerationError(f"{file.stored.name} is not the name of a file of a result.")
-        by_chunk.setdefault(chunk, []).append(file)
+        by_chunk.setdefault(chunk_of_file(file.stored.name), []).append(file)
     return [_chunk_files(by_chunk[chunk]) for chunk in sorted(by_chunk)]
 
 
@@ -69,29 +57,19 @@ def read_columns(storage: ObjectStorage, files: Sequence[TableFile], table: str)
     Raises:
         GenerationError: one cannot be read, has other columns, or is damaged.
     """
-    columns = [column for column in _COLUMNS[table] if column.name != MUSIC_COLUMN]
-    values: dict[str, list[Any]] = {column.name: [] for column in columns}
+    names = [column.name for column in COLUMNS_OF[table] if column.name != MUSIC_COLUMN]
+    values: dict[str, list[Any]] = {name: [] for name in names}
     for file in files:
-        for name, cells in _read_file(storage, file, columns).items():
+        for name, cells in _read_file(storage, file, names).items():
             values[name] += cells
     return values
 
 
-def _read_file(
-    storage: ObjectStorage, file: TableFile, columns: Sequence[ParquetColumn]
-) -> dict[str, list[Any]]:
+def _read_file(storage: ObjectStorage, file: TableFile, names: Sequence[str]) -> dict[str, list[Any]]:
     name = file.stored.name
-    errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
-    try:
-        with closing(RemoteFile(storage, name, file.stored.size)) as opened, open_reader(opened) as reader:
-            present = reader.schema_arrow.names
-            if not are_columns(present, _COLUMNS[file.table]):
-                raise GenerationError(f"{name} does not have the columns that midiprism writes.")
-            wanted = [column for column in columns if column.name in present]
-            rows = reader.read(columns=[column.name for column in wanted])
-            if len(rows) != file.stored.rows:
-                raise GenerationError(f"{name} does not have the rows that the manifest states.")
-            cells = {column.name: rows.column(column.name).to_pylist() for column in wanted}
-    except errors as error:
-        raise GenerationError(f"{name} cannot be read: {error}") from error
-    return {column.name: cells.get(column.name) or [None] * len(rows) for column in columns}
+    with closing(RemoteFile(storage, name, file.stored.size)) as source:
+        rows = read_rows(COLUMNS_OF[file.table], name, source, names)
+    if len(rows) != file.stored.rows:
+        raise GenerationError(f"{name} does not have the rows that the manifest states.")
+    present = set(rows.column_names)
+    return {it: rows.column(it).to_pylist() if it in present else [None] * len(rows) for it in names}

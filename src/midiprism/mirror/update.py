@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 from midiprism.catalog import Catalog, open_catalog, utc_now
@@ -25,10 +25,9 @@ from midiprism.mirror.folder import (
 )
 from midiprism.objects import ObjectStorage, open_storage, parse_storage_url
 from midiprism.results.facts import FactsUpkeep
-from midiprism.results.identity import Identity
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import catalog_path
-from midiprism.results.result_store import open_result_store
+from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.search.upkeep import update_search_index
 
 
@@ -161,10 +160,5 @@ class _Update:
         """Find the keys of songs, if their tracks have facts."""
         if not FactIndex(catalog, FACTS_VERSION).some_lack_facts():
             return
-        identity = self._result.identity
-        local = Identity(identity.by, identity.context, identity.contract, store="parquet")
-        store = open_result_store(self._folder, local)
-        try:
+        with closing(open_result_store(self._folder, require_identity(self._folder))) as store:
             FactsUpkeep(catalog, store, run_id).complete_songs()
-        finally:
-            store.close()

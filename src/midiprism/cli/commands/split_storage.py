@@ -182,7 +182,7 @@ def run_or_stop(
         workers: worker processes of each machine; None for one per processor.
         output: how to print.
         run: the run; returns None if there was nothing to do.
-        prices: at which the use of the run is told; None for the default.
+        prices: at which the cost of the run is stated; None for the default.
         engine_options: options that choose the engine; None for this machine.
     """
     from midiprism.generations import engine
