@@ -149,7 +149,7 @@ class OpenGeneration:
     @cached_property
     def digest_splitter(self) -> SongSplitter:
         """Splits songs in pass A; closed at its end."""
-        return SongSplitter(self.machine, self.result.identity, self.plan.settings, facts=False)
+        return SongSplitter(self.machine, self.result.identity, self.plan.settings, digests_only=True)
 
     @cached_property
     def writing_splitter(self) -> SongSplitter:

@@ -36,6 +36,7 @@ from midiprism.generations.stored_objects import StoredObject, put_object, raise
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, decode_table, encode_table
 from midiprism.objects import ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.batches import LINK_COUNT
 from midiprism.results.songs_table import ticks_per_quarter
 from midiprism.stores.parquet.schema import ColumnValues
@@ -52,9 +53,8 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
         MidiprismError: it cannot be done now.
     """
     attempt = Attempt(generation.clock)
-    task = _ChunkTask(generation, number, attempt)
-    with temporary_folder(generation.machine.folder) as folder:
-        content = task.run(folder)
+    with infrequent_gc(), temporary_folder(generation.machine.folder) as folder:
+        content = _ChunkTask(generation, number, attempt).run(folder)
     generation.record("c", number, attempt, content)
 
 
