@@ -40,7 +40,7 @@ def digest_chunk(generation: OpenGeneration, number: int) -> None:
     """
     attempt = Attempt(generation.clock)
     songs = read_chunk(generation.result, generation.plan.chunks[number])
-    with infrequent_gc(), temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
         pack = PackWriter(folder)
         try:
             task = _ChunkTask(generation, songs, pack)

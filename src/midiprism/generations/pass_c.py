@@ -34,7 +34,7 @@ from midiprism.generations.song_pack import (
 from midiprism.generations.splitting import BATCH_SONGS
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors, read_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, decode_table, encode_table
-from midiprism.objects import ReadRequest
+from midiprism.objects import SMALL_READS, ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.batches import LINK_COUNT
@@ -53,7 +53,7 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
         MidiprismError: it cannot be done now.
     """
     attempt = Attempt(generation.clock)
-    with infrequent_gc(), temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
         content = _ChunkTask(generation, number, attempt).run(folder)
     generation.record("c", number, attempt, content)
 
@@ -115,7 +115,9 @@ class _ChunkTask:
         starts = lane_starts(counts)
         prefixes = range(generation.result.identity.prefixes)
         found: tuple[set[bytes], set[bytes]] = (set(), set())
-        answers = raise_errors(self._storage.read_many(generation.first_bit_requests(self._number)))
+        answers = raise_errors(
+            self._storage.read_many(generation.first_bit_requests(self._number), grouped=SMALL_READS)
+        )
         for prefix, bits in zip(prefixes, answers, strict=True):
             at = 0
             for lane in (SONG_LANE, TRACK_LANE):
