@@ -13,6 +13,7 @@ from pyiceberg.table import StaticTable
 
 import midiprism
 from midiprism.errors import UsageError
+from midiprism.generations.groups.make import make_groups
 from midiprism.generations.publication.iceberg import publish_iceberg
 from midiprism.generations.publication.publish import FORMATS, publish_result
 from midiprism.generations.publication.table import COLUMNS, GENERATION_PROPERTY, PublishedTable, TableSource
@@ -70,7 +71,7 @@ def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
     lake: str, source: str, table_format: str
 ) -> None:
     first = [*publish_result(lake, table_format)]
-    assert [it.table for it in first] == [*COLUMNS]
+    assert [it.table for it in first] == [name for name in COLUMNS if name != "groups"]
     assert all(
         digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in first
     )
@@ -92,6 +93,24 @@ def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
     assert all(
         digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in third
     )
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_groups_are_published_once_they_are_made(lake: str, source: str, table_format: str) -> None:
+    made = make_groups(lake)
+    *_, groups = publish_result(lake, table_format)
+    assert (groups.table, groups.generation, groups.rows) == ("groups", 1, made.songs)
+    songs = set(READERS[table_format](groups).column("blake3").to_pylist())
+    assert songs <= {*expected_digests(lake, "songs")}
+    put_songs(open_storage(source), {"new.mid": sample_songs()[20].data})
+    split_to_storage(source, lake, options(), parts())
+    assert "groups" not in [it.table for it in publish_result(lake, table_format)]
+    make_groups(lake)
+    *_, groups = publish_result(lake, table_format)
+    assert (groups.generation, groups.rows) == (2, made.songs + 1)
+    rows = READERS[table_format](groups).to_pylist()
+    assert songs < {row["blake3"] for row in rows}
+    assert {row["fold"] for row in rows} <= {*range(10)}
 
 
 def test_publications_state_their_generation(lake: str) -> None:
