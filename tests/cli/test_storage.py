@@ -289,9 +289,9 @@ def test_groups_of_songs_are_made_and_published(run_cli: Run, songs: str, lake: 
     run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
     assert "Without groups of songs: `midiprism groups`" in run_cli("publish", lake, "--as", "delta")[1]
     code, output, _ = run_cli("groups", lake)
-    assert (code, output) == (0, "Generation 1: 4 songs in 4 groups.\n")
+    assert (code, output) == (0, "Generation 1: 4 songs in 2 groups.\n")
     code, output, _ = run_cli("groups", lake, "--json", "-q")
-    assert (code, json.loads(output)) == (0, {"generation": 1, "songs": 4, "groups": 4, "files": 1})
+    assert (code, json.loads(output)) == (0, {"generation": 1, "songs": 4, "groups": 2, "files": 1})
     output = run_cli("publish", lake, "--as", "delta")[1]
     assert "lake/groups: generation 1, 1 file, 4 rows" in output.replace("\n", " ")
     assert "Without groups" not in output

@@ -18,7 +18,7 @@ from midiprism.stores.parquet.remote_file import RemoteFile
 
 DIGEST_BYTES = 32
 
-_FILES_AHEAD = 8
+_FILES_AHEAD = 4
 _NOT_HEX = 255
 
 

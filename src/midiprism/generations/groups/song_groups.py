@@ -47,8 +47,8 @@ class LaneSizes(NamedTuple):
         songs: whose keys are found, and which one file holds.
     """
 
-    links: int = 1 << 21
-    songs: int = 1 << 17
+    links: int = 1 << 20
+    songs: int = 1 << 16
 
 
 WITHOUT_FACTS, WITHOUT_PITCH, PITCHED = range(3)
