@@ -22,7 +22,7 @@ from midiprism.generations.groups.columns import digests_of, fixed_bytes_of
 from midiprism.generations.groups.make import make_groups
 from midiprism.generations.groups.song_groups import LaneSizes
 from midiprism.generations.groups.table import GroupTable, find_groups
-from midiprism.generations.layout import GROUPS, groups_key
+from midiprism.generations.layout import GROUPS, groups_key, manifest_key
 from midiprism.generations.open_generation import MAX_ATTEMPT_SECONDS
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import SplitSettings, open_result
@@ -294,26 +294,54 @@ def test_a_record_that_is_none_is_refused(record: bytes) -> None:
         make_groups(url)
 
 
-@pytest.mark.parametrize("table", ["songs", "links", "tracks", "paths"])
-def test_files_that_contradict_each_other_are_noticed(table: str) -> None:
-    """Each table is read from another result, whose file has as many rows and bytes."""
-    url = split(some_songs(3))
+Change = Callable[[list[Any]], Any]
+
+
+def reversed_digests(values: list[Any]) -> Any:
+    return pyarrow.array([value and value[::-1] for value in values])
+
+
+def no_values(values: list[Any]) -> Any:
+    return pyarrow.nulls(len(values), pyarrow.string())
+
+
+def texts(values: list[Any]) -> Any:
+    return pyarrow.array(["x"] * len(values))
+
+
+def change_a_file(url: str, table: str, column: str, change: Change) -> None:
+    """Change a column of a file, so that only its content tells."""
     storage = open_storage(url)
     manifest = open_result(storage).newest_manifest()
-    file = max((it for it in manifest.files if it.table == table), key=lambda it: it.stored.rows)
-    rows = pyarrow.parquet.read_table(pyarrow.BufferReader(storage.read(ReadRequest(file.stored.name))))
-    name = {"links": "track_blake3"}.get(table, "blake3")
-    column = [digest and digest[::-1] for digest in rows.column(name).to_pylist()]
+    stored = max((it.stored for it in manifest.files if it.table == table), key=lambda it: it.rows)
+    rows = pyarrow.parquet.read_table(pyarrow.BufferReader(storage.read(ReadRequest(stored.name))))
+    place = rows.schema.get_field_index(column)
+    changed = rows.set_column(place, column, change(rows.column(column).to_pylist()))
     sink = pyarrow.BufferOutputStream()
-    place = rows.schema.get_field_index(name)
-    pyarrow.parquet.write_table(rows.set_column(place, rows.schema.field(name), pyarrow.array(column)), sink)
-    data = bytes(sink.getvalue())
-    storage.put(file.stored.name, data)
-    content = storage.read(ReadRequest("manifests/000001.json")).decode()
-    storage.put(
-        "manifests/000001.json",
-        content.replace(f'"bytes":{file.stored.size},', f'"bytes":{len(data)},').encode(),
-    )
+    pyarrow.parquet.write_table(changed, sink)
+    storage.put(stored.name, sink.getvalue().to_pybytes())
+    content = storage.read(ReadRequest(manifest_key(1))).decode()
+    named = content.replace(f'"bytes":{stored.size},', f'"bytes":{sink.getvalue().size},')
+    storage.put(manifest_key(1), named.encode())
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "change"),
+    [
+        ("songs", "blake3", reversed_digests),
+        ("links", "song_blake3", reversed_digests),
+        ("links", "track_blake3", reversed_digests),
+        ("tracks", "blake3", reversed_digests),
+        ("paths", "blake3", reversed_digests),
+        ("paths", "path", no_values),
+        ("tracks", "pitch_class_weights", texts),
+        ("tracks", "note_hash", texts),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_files_that_contradict_each_other_are_noticed(table: str, column: str, change: Change) -> None:
+    url = split(some_songs(3))
+    change_a_file(url, table, column, change)
     with pytest.raises(GenerationError, match="damaged"):
         make_groups(url)
 

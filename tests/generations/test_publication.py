@@ -184,6 +184,28 @@ def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: P
     assert midiprism.table_files(lake, "tracks", generation=1) == files
 
 
+def test_duckdb_divides_the_tracks_by_the_folds_of_their_songs(lake: str) -> None:
+    make_groups(lake)
+    files = {table: midiprism.table_files(lake, table) for table in ("tracks", "links", "groups")}
+    training = duckdb.execute(
+        """
+        SELECT tracks.* FROM read_parquet($tracks) tracks
+        JOIN read_parquet($links) links ON links.track_blake3 = tracks.blake3
+        JOIN read_parquet($groups) groups ON groups.blake3 = links.song_blake3
+        GROUP BY ALL HAVING max(groups.fold) < 8
+        """,
+        files,
+    ).fetchall()
+    folds = duckdb.execute(
+        """
+        SELECT links.track_blake3 AS track, max(groups.fold) AS last FROM read_parquet($links) links
+        JOIN read_parquet($groups) groups ON groups.blake3 = links.song_blake3 GROUP BY ALL
+        """,
+        {name: files[name] for name in ("links", "groups")},
+    ).fetchall()
+    assert sorted(row[0] for row in training) == sorted(track for track, last in folds if last < 8)
+
+
 def test_unknown_tables_generations_and_places_are_refused(lake: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'track' is no table: use one of tracks, links"):
         midiprism.table_files(lake, "track")

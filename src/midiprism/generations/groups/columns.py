@@ -14,7 +14,9 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.result import TableFile
 from midiprism.generations.tables import COLUMNS_OF, read_rows
 from midiprism.objects import ObjectStorage
+from midiprism.stores.parquet.io import parquet_errors
 from midiprism.stores.parquet.remote_file import RemoteFile
+from midiprism.stores.parquet.schema import make_schema
 
 DIGEST_BYTES = 32
 
@@ -33,11 +35,15 @@ def read_files(
 
     def read(file: TableFile) -> Mapping[str, Any]:
         name = file.stored.name
+        types = {field.name: field.type for field in make_schema(COLUMNS_OF[file.table], {})}
         with closing(RemoteFile(storage, name, file.stored.size)) as source:
             rows = read_rows(COLUMNS_OF[file.table], name, source, names)
         if len(rows) != file.stored.rows or rows.num_columns != len(names):
             raise GenerationError(f"{name} does not have the rows that the manifest states.")
-        return {it: rows.column(it).combine_chunks() for it in names}
+        try:
+            return {it: rows.column(it).cast(types[it]).combine_chunks() for it in names}
+        except parquet_errors() as error:
+            raise GenerationError(f"{name} has a column of another type: it is damaged.") from error
 
     with ThreadPoolExecutor(_FILES_AHEAD, "midiprism-groups") as pool:
         waiting: deque[tuple[TableFile, Future[Mapping[str, Any]]]] = deque()
@@ -91,6 +97,17 @@ def fixed_bytes_of(column: Any, size: int) -> tuple[NDArray[np.bool_], NDArray[n
     if len(values):
         data = np.frombuffer(values.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     return column.is_valid().to_numpy(zero_copy_only=False), data.reshape(-1, size)
+
+
+def texts_of(column: Any) -> list[bytes]:
+    """Return the texts of a column in UTF-8.
+
+    Raises:
+        GenerationError: one is missing.
+    """
+    if column.null_count:
+        raise GenerationError("A file lacks a path: it is damaged.")
+    return [text.encode() for text in column.to_pylist()]
 
 
 def numbers_of(column: Any, missing: int = 0) -> NDArray[np.int64]:

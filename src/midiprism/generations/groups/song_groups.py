@@ -21,6 +21,7 @@ from midiprism.generations.groups.columns import (
     numbers_of,
     places_in,
     read_files,
+    texts_of,
 )
 from midiprism.generations.groups.spill import SpilledRows
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
@@ -182,7 +183,7 @@ class GroupFinder:
                 numbers = np.full(len(digests), _NO_SONG, np.int64)
                 numbers[present] = self._numbers_of(digests[present])
                 songs.append(numbers)
-                paths = [path.encode() for path in columns["path"].to_pylist()]
+                paths = texts_of(columns["path"])
                 if len(generations) > 1:
                     keys.append(_path_keys(file.source, paths))
                 for path, is_song in zip(paths, present.tolist(), strict=True):
