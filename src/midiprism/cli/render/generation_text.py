@@ -197,7 +197,7 @@ def failed_song_line(song: "FailedSong") -> str:
 
 
 class FileProgress(NamedTuple):
-    """Progress of a check, as displays take it."""
+    """Progress over the files of a result, as displays take it."""
 
     seen: int
     total: int
@@ -210,7 +210,7 @@ def _format_files(progress: FileProgress) -> str:
 
 @contextmanager
 def show_file_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many files are checked, of how many."""
+    """Give a function that shows how many files are checked or read, of how many."""
     if quiet:
         yield lambda _done, _total: None
         return
