@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.cli.render.generation_text import CheckDisplay, ShownCheck, format_check_progress
+from midiprism.cli.render.check_progress import CheckDisplay, ShownCheck, format_check_progress
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.verify import CheckProgress
 from support.generation_results import options, parts, some_songs, source_with

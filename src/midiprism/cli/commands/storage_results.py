@@ -9,10 +9,10 @@ from midiprism.cli import exit_codes
 from midiprism.cli.commands.split_options import EngineChoice, EngineOptions
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.options import SummaryOptions
+from midiprism.cli.render.check_progress import show_check_progress
 from midiprism.cli.render.generation_text import (
     damage_lines,
     failed_song_line,
-    show_check_progress,
     status_lines,
     status_to_json,
     verification_to_json,

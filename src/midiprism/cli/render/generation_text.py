@@ -1,7 +1,7 @@
 """The words and the JSON about results in object storage."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from midiprism.generations.prices import Prices
     from midiprism.generations.run import GenerationProgress, GenerationSummary
     from midiprism.generations.status import FailedSong, GenerationStatus
-    from midiprism.generations.verify import CheckProgress, Verification
+    from midiprism.generations.verify import Verification
 
 PASS_NAMES = {"a": "reading and splitting", "b": "comparing digests", "c": "writing tracks"}
 
@@ -196,62 +196,27 @@ def failed_song_line(song: "FailedSong") -> str:
     )
 
 
-class ShownCheck(NamedTuple):
-    """Progress of a check, as displays take it."""
+class FileProgress(NamedTuple):
+    """Progress over the files of a result, as displays take it."""
 
     seen: int
     total: int
     seconds: float
-    step: str
 
 
-class CheckDisplay:
-    """Shows the progress of a check.
-
-    Args:
-        bar: on which it is shown; None if it is not.
-    """
-
-    def __init__(self, bar: ProgressDisplay[ShownCheck] | None) -> None:
-        self._bar = bar
-        self._began = time.monotonic()
-        self._files = 0
-        self._last: CheckProgress | None = None
-
-    def show(self, progress: "CheckProgress") -> None:
-        """Show how much is done."""
-        self._last = progress
-        self._update()
-
-    def add_files(self, count: int) -> None:
-        """Show that so many more files are checked, of a task that is not done yet."""
-        self._files += count
-        self._update()
-
-    def _update(self) -> None:
-        if self._bar is None or self._last is None:
-            return
-        step, done, total = self._last
-        if step == "files":  # tasks that are done again count again
-            done = min(max(done, self._files), total)
-        self._bar(ShownCheck(done, total, time.monotonic() - self._began, step))
-
-
-def format_check_progress(shown: ShownCheck) -> str:
-    """Return the progress of a check in words."""
-    if shown.step == "files":
-        return f"{shown.seen:,} of {pluralize(shown.total, 'file')}"
-    return f"Comparing digests: {shown.seen:,} of {pluralize(shown.total, 'task')}"
+def _format_files(progress: FileProgress) -> str:
+    return f"{progress.seen:,} of {pluralize(progress.total, 'file')}"
 
 
 @contextmanager
-def show_check_progress(*, quiet: bool) -> Iterator[CheckDisplay]:
-    """Give a display of the progress of a check, which shows nothing if it is quiet."""
+def show_file_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many files are checked or read, of how many."""
     if quiet:
-        yield CheckDisplay(None)
+        yield lambda _done, _total: None
         return
-    with progress_bar(format_check_progress) as bar:
-        yield CheckDisplay(bar)
+    began = time.monotonic()
+    with progress_bar(_format_files) as bar:
+        yield lambda done, total: bar(FileProgress(done, total, time.monotonic() - began))
 
 
 def damage_lines(verification: "Verification") -> Iterator[str]:
