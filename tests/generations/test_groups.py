@@ -266,6 +266,24 @@ def test_of_two_processes_the_first_counts() -> None:
     assert named == {groups_key(1), *(it.name for it in made[0].stored)}
 
 
+def test_a_generation_that_is_committed_meanwhile_has_no_groups() -> None:
+    source, url = source_with(some_songs(3)), memory_url()
+    split_to_storage(source, url, options(), parts())
+
+    def overtake(when: When, name: str, key: str) -> None:
+        if (when, name, key) == ("before", "create", groups_key(1)):
+            put_songs(open_storage(source), {"new.mid": song_bytes(30, 31)[0]})
+            split_to_storage(source, url, options(), parts())
+
+    made = make_groups(url, opener=hooked(overtake))
+    assert len(midiprism.table_files(url, "groups", generation=1)) == len(made.stored)
+    with pytest.raises(UsageError, match=r"generation 2 of .* were not made"):
+        midiprism.table_files(url, "groups")
+    sweep(open_result(open_storage(url)), LATER)
+    assert not any(key.startswith(f"{GROUPS}/") for key in keys_of(url))
+    assert make_groups(url).songs == made.songs + 1
+
+
 def test_an_attempt_that_took_too_long_records_nothing() -> None:
     url = split(some_songs(3))
     times = iter((0.0, MAX_ATTEMPT_SECONDS + 1))

@@ -153,6 +153,8 @@ def status_lines(status: "GenerationStatus") -> Iterator[str]:
         yield f"{url}: generation {manifest.number}, {files} with {format_size(status.size)}."
         yield ""
         yield from _count_lines(manifest.outcomes, manifest.rows("tracks"), manifest.rows("links"))
+        if status.groups is not None:
+            yield format_count("groups", status.groups.groups, "of songs, none in two folds")
     else:
         yield f"{url}: no generation is committed yet."
     if opened is None:
@@ -176,6 +178,7 @@ def status_to_json(status: "GenerationStatus") -> dict[str, Any]:
         "outcomes": manifest.outcomes,
         "tracks": manifest.rows("tracks"),
         "links": manifest.rows("links"),
+        "groups": None if status.groups is None else status.groups.groups,
         "files": len(manifest.files),
         "bytes": status.size,
         "open": None
