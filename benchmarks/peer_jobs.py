@@ -33,7 +33,7 @@ TRACK_TYPE = pa.struct(
         *((name, _TEXT) for name in ("time_signature", "key_signature")),
     ]
 )
-"""What midiprism writes of a track besides its digest and bytes."""
+"""Columns of a track besides its digest and bytes, as midiprism has them."""
 
 LINK_TYPE = pa.struct(
     [
@@ -42,7 +42,7 @@ LINK_TYPE = pa.struct(
         *((name, _NUMBER) for name in ("duration_seconds", "last_note_seconds")),
     ]
 )
-"""What midiprism writes of a link besides its digests and position."""
+"""Columns of a link besides its digests and position, as midiprism has them."""
 
 
 def song_type(*, few: bool) -> pa.StructType:

@@ -18,7 +18,7 @@ class WrongResultError(Exception):
 
 
 class PeerResult(NamedTuple):
-    """What a side has written.
+    """The rows that a side has written.
 
     Attributes:
         tracks: digest of each track, in hex.

@@ -182,7 +182,7 @@ def run_side(side: str, songs: str, out: str, group: str, *flags: str) -> None:
 
 
 def describe(results: Mapping[str, PeerResult]) -> str:
-    """Return what all sides have written."""
+    """Return the size of the equal results."""
     result = next(iter(results.values()))
     return (
         f"{len(results)} equal results of {len(result.outcomes):,} songs, {len(result.tracks):,} tracks and "
