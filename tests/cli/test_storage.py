@@ -65,6 +65,8 @@ def test_what_limited_a_run_is_told(run_cli: Run, songs: str, lake: str) -> None
     assert "With so many machines it would take about: 1: " in output
     facts = json.loads(run_cli("analyze", lake, "--json")[1])
     assert [it["pass"] for it in facts["passes"]] == ["a", "b", "c"]
+    assert "workers: facts of tracks" in output
+    assert sum(facts["passes"][0]["task_shares"].values()) == pytest.approx(1, abs=0.01)
     code, _, error = run_cli("analyze", lake, "--html")
     assert code == 2
     assert "are for results in folders" in error
@@ -282,6 +284,22 @@ def test_a_result_is_published(run_cli: Run, songs: str, lake: str, table_format
         ("songs", 1, 1),
     ]
     assert f"{facts['tables'][0]['location']}: generation 1, 1 file, " in error
+
+
+def test_groups_of_songs_are_made_and_published(run_cli: Run, songs: str, lake: str) -> None:
+    assert run_cli("groups", lake)[0] == 1  # there is nothing yet
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    assert "Without groups of songs: `midiprism groups`" in run_cli("publish", lake, "--as", "delta")[1]
+    assert json.loads(run_cli("status", lake, "--json")[1])["groups"] is None
+    code, output, _ = run_cli("groups", lake)
+    assert (code, output) == (0, "Generation 1: 4 songs in 2 groups.\n")
+    code, output, _ = run_cli("groups", lake, "--json", "-q")
+    assert (code, json.loads(output)) == (0, {"generation": 1, "songs": 4, "groups": 2, "files": 1})
+    output = run_cli("publish", lake, "--as", "delta")[1]
+    assert "lake/groups: generation 1, 1 file, 4 rows" in output.replace("\n", " ")
+    assert "Without groups" not in output
+    assert "groups 2 of songs" in " ".join(run_cli("status", lake)[1].split())
+    assert json.loads(run_cli("status", lake, "--json")[1])["groups"] == 2
 
 
 def test_a_place_without_a_generation_cannot_be_published(run_cli: Run, tmp_path: Path, lake: str) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from midiprism.generations.engine import TaskAddress
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_a import digest_chunk
 from midiprism.generations.pass_b import choose_first
 from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.stage_clocks import CLOCKS
 
 TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
     "a": digest_chunk,
@@ -28,6 +30,18 @@ class PassTask:
     generation: OpenGeneration
     pass_name: str
 
+    def address(self) -> TaskAddress:
+        """Return what another machine needs to do it."""
+        generation = self.generation
+        return TaskAddress(
+            generation.storage.url,
+            generation.source.url,
+            generation.plan.number,
+            self.pass_name,
+            f"pass {self.pass_name.upper()}",
+            "What is recorded stays; the same command continues.",
+        )
+
     def __call__(self, number: int) -> None:
         """Do the task, unless somebody has recorded it meanwhile.
 
@@ -35,4 +49,5 @@ class PassTask:
             MidiprismError: it cannot be done now.
         """
         if not self.generation.is_done(self.pass_name, number):
+            CLOCKS.take()  # what is not of this task
             TASKS[self.pass_name](self.generation, number)
