@@ -3,8 +3,8 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from midiprism.generations.errors import GenerationError
@@ -12,11 +12,21 @@ from midiprism.generations.layout import PATHS, new_attempt, plan_key, work_fold
 from midiprism.generations.listing import ListedSong, SortedListing, is_container
 from midiprism.generations.result import GenerationResult, Manifest, Plan, SplitSettings
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
-from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, decode_table, encode_table
+from midiprism.generations.tables import (
+    PATH_COLUMNS,
+    PLAN_COLUMNS,
+    decode_table,
+    encode_tables,
+    iterate_rows,
+)
 from midiprism.objects import ObjectStorage, create_record
+from midiprism.stores.parquet.schema import ColumnValues
 
 _BYTES_OF_CONTAINED_SONG = 4_096
 """About the size of a compressed song, by which the songs of archives are estimated."""
+
+_SONGS_AT_ONCE = 10_000
+"""Songs of a chunk that are in memory while it is written; a row group of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ def make_plan(
     attempt = new_attempt()
     chunks = tuple(
         _write_chunk(result, number, attempt, chunk_number, chunk)
-        for chunk_number, chunk in enumerate(divide(songs, chunk_songs, limits.max_bytes))
+        for chunk_number, chunk in divide(songs, chunk_songs, limits.max_bytes)
     )
     plan = Plan(number, 0 if afresh else manifest.number, source.url, settings, chunks)
     create_record(result.storage, plan_key(number), plan.as_json())
@@ -150,9 +160,8 @@ def _rows_of(
 ) -> Iterator[tuple[str, int, int, str, bool]]:
     """Yield rows of the files of a generation: path, ``order``, size, ETag, whether it was read."""
     for stored, data in zip(files, read_objects(storage, files), strict=True):
-        columns = decode_table(PATH_COLUMNS, stored.name, data)
-        for path, size, etag, digest, container in zip(
-            *(columns[name] for name in ("path", "size", "etag", "blake3", "container")), strict=True
+        for path, size, etag, digest, container in iterate_rows(
+            PATH_COLUMNS, stored.name, data, ("path", "size", "etag", "blake3", "container")
         ):
             if container is None or path == f"{container}/":
                 yield path, order, size, etag, container is not None or digest is not None
@@ -181,28 +190,44 @@ def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
     return known is None or (listed.size, listed.etag) != (known.size, known.etag)
 
 
-def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
-    """Yield the songs of each chunk."""
-    waiting: list[ListedSong] = []
-    size = count = 0
+def divide(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, Iterator[ListedSong]]]:
+    """Yield the number of each chunk and its songs, which are taken before the next chunk."""
+    for number, numbered in groupby(_numbered(songs, max_songs, max_bytes), itemgetter(0)):
+        yield number, map(itemgetter(1), numbered)
+
+
+def _numbered(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, ListedSong]]:
+    """Yield each song with the number of its chunk."""
+    number = size = count = 0
     for song in songs:
         songs_in_it = 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
-        if waiting and (count + songs_in_it > max_songs or size + song.size > max_bytes):
-            yield waiting
-            waiting, size, count = [], 0, 0
-        waiting.append(song)
+        if count and (count + songs_in_it > max_songs or size + song.size > max_bytes):
+            number += 1
+            size = count = 0
+        yield number, song
         count += songs_in_it
         size += song.size
-    if waiting:
-        yield waiting
 
 
 def _write_chunk(
-    result: GenerationResult, generation: int, attempt: str, number: int, songs: list[ListedSong]
+    result: GenerationResult, generation: int, attempt: str, number: int, songs: Iterator[ListedSong]
 ) -> StoredObject:
-    columns = dict(zip(ListedSong._fields, zip(*songs, strict=True), strict=True))
+    """Write the songs of a chunk as they come: tens of thousands of them would fill the memory."""
+    count = 0
+
+    def tables() -> Iterator[ColumnValues]:
+        nonlocal count
+        while rows := [*islice(songs, _SONGS_AT_ONCE)]:
+            count += len(rows)
+            yield dict(zip(ListedSong._fields, zip(*rows, strict=True), strict=True))
+
     name = f"{work_folder(generation)}/plan/{number:06}-{attempt}.parquet"
-    return put_object(result.storage, name, encode_table(PLAN_COLUMNS, columns, {}), len(songs))
+    data = encode_tables(PLAN_COLUMNS, tables(), {})
+    return put_object(result.storage, name, data, count)
 
 
 def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong]:

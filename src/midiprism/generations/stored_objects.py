@@ -6,7 +6,12 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.generations.errors import GenerationError
-from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest
+from midiprism.objects import MAX_READS_IN_FLIGHT, ObjectStorage, ObjectStorageError, ReadRequest
+
+_BYTES_IN_FLIGHT = 32 << 20
+"""Most bytes of objects that are read before they are wanted, unless a single one has more."""
+_SMALL_OBJECT = 64 << 10
+"""Most bytes of an object of which as many are read at once as the storage allows."""
 
 
 class StoredObject(NamedTuple):
@@ -61,13 +66,17 @@ def read_object(storage: ObjectStorage, stored: StoredObject) -> bytes:
 
 
 def read_objects(storage: ObjectStorage, objects: Sequence[StoredObject]) -> Iterator[bytes]:
-    """Yield the bytes of data objects, in order.
+    """Yield the bytes of data objects, in order; the larger they are, the fewer are read ahead.
 
     Raises:
         ObjectStorageError: one cannot be read.
         GenerationError: one is damaged.
     """
-    answers = storage.read_many(ReadRequest(stored.name) for stored in objects)
+    largest = max((stored.size for stored in objects), default=0)
+    in_flight = MAX_READS_IN_FLIGHT
+    if largest > _SMALL_OBJECT:
+        in_flight = max(1, min(MAX_READS_IN_FLIGHT - 1, _BYTES_IN_FLIGHT // largest))
+    answers = storage.read_many((ReadRequest(stored.name) for stored in objects), in_flight)
     for stored, answer in zip(objects, raise_errors(answers), strict=True):
         yield _checked(storage, stored, answer)
 

@@ -266,11 +266,13 @@ def names_endpoint_without_tls() -> bool:
 def _groups(requests: Iterable[ReadRequest], in_flight: int) -> Iterator[list[ReadRequest]]:
     """Yield requests one by one, until there are enough to be under way, then several for a thread.
 
-    A thread that reads one after the other takes less of the processor than a task for each.
+    A thread that reads one after the other takes less of the processor than a task for each. Who wants fewer
+    reads than there can be has large ones, whose answers would fill the memory.
     """
+    grouped = _GROUPED_READS if in_flight >= MAX_READS_IN_FLIGHT else 1
     left = iter(requests)
     for number in count():
-        group = [*islice(left, 1 if number < in_flight else _GROUPED_READS)]
+        group = [*islice(left, 1 if number < in_flight else grouped)]
         if not group:
             return
         yield group

@@ -80,7 +80,8 @@ class ObjectStorage(Protocol):
 
         Args:
             requests: taken as there is room.
-            in_flight: reads that may be under way at once, at most ``MAX_READS_IN_FLIGHT``.
+            in_flight: reads that may be under way at once, at most ``MAX_READS_IN_FLIGHT``. With fewer than
+                these, no more answers than that wait to be taken.
         """
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
