@@ -101,8 +101,8 @@ def _of_contents(per_chunk: int, chunks: int) -> RequestCounts:
     ranges, parts = math.ceil(size / RANGE_BYTES), math.ceil(size / PART_BYTES)
     links = per_chunk * TRACKS_PER_SONG
     shards = math.ceil(links / SHARD_ROWS) + math.ceil(links / LINKS_PER_SHARD) + 1
-    # Songs and packs in ranges; in pass A the plan, in pass C plan, index twice and digests.
-    return RequestCounts(gets=chunks * (2 * ranges + 5), puts=chunks * (parts + shards), heads=2 * chunks)
+    # Songs and packs in ranges; in pass C plan, index twice and digests.
+    return RequestCounts(gets=chunks * (2 * ranges + 4), puts=chunks * (parts + shards), heads=2 * chunks)
 
 
 def simulate_prefix(url: str, records: int, chunks: int) -> None:
