@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.result import open_result
 from midiprism.generations.run import RunOptions, split_to_storage
 from midiprism.objects import ObjectStorage, open_storage
+from support.archive_files import damaged_zip_of, zip_of
 from support.generation_results import (
     Rows,
     local_rows,
@@ -31,14 +31,6 @@ from support.generation_results import (
 from support.object_stores import HookedStorage, When
 
 Songs = dict[str, bytes]
-
-
-def zip_of(songs: Songs) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in songs.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def tar_of(songs: Songs, mode: Any = "w") -> bytes:
@@ -146,9 +138,7 @@ def test_a_broken_archive_costs_itself(name: str) -> None:
 
 
 def test_a_damaged_member_costs_itself() -> None:
-    archive = bytearray(zip_of(midi_songs(0, 3)))
-    archive[200:220] = bytes(20)  # inside the first member's data
-    source, url = source_with({"a.zip": bytes(archive)}), memory_url()
+    source, url = source_with({"a.zip": damaged_zip_of(midi_songs(0, 3))}), memory_url()
     outcomes = split_to_storage(source, url, with_archives(), parts()).outcomes
     assert outcomes == {"split": 2, "unreadable": 1}
 

@@ -22,6 +22,22 @@ def write_archive(path: Path, files: dict[str, bytes]) -> Path:
     return write_tar(path, [(tar_member(name, len(data)), data) for name, data in files.items()])
 
 
+def zip_of(files: dict[str, bytes]) -> bytes:
+    """Return the bytes of a zip archive with its members in this order."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def damaged_zip_of(files: dict[str, bytes]) -> bytes:
+    """Return the bytes of a zip archive whose first member, a song, cannot be read."""
+    archive = bytearray(zip_of(files))
+    archive[200:220] = bytes(20)  # inside the data of the first member
+    return bytes(archive)
+
+
 def tar_member(name: str, size: int = 0, **fields: object) -> tarfile.TarInfo:
     """Return a member of a tar archive with these fields."""
     info = tarfile.TarInfo(name)

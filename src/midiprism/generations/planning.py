@@ -51,20 +51,26 @@ class ChunkLimits:
 
 
 class KnownPath(NamedTuple):
-    """A path at which a result has a song, as the newest generation that read it says."""
+    """A song or a container at a path, as the newest generation that read it says.
+
+    Attributes:
+        was_read: whether it was read and split; for a container, whether that holds for all that is in it.
+        has_outcome: whether the result has an outcome of what could not be read.
+    """
 
     path: str
     size: int
     etag: str
     was_read: bool
+    has_outcome: bool = True
 
 
 class SourceChanges(NamedTuple):
     """Differences between a source and a result.
 
     Attributes:
-        new: songs that are new or have changed.
-        unread: songs that have not changed, and could not be read.
+        new: songs and containers that are new or have changed.
+        unread: those that have not changed and could not be read, or not all that is in them.
         gone: paths of songs that are not there any more.
         known: paths that the result has.
     """
@@ -142,17 +148,18 @@ def known_paths(result: GenerationResult, manifest: Manifest, source_url: str) -
 
     The songs of a container are left out: they are read again if their container has changed.
     """
-    files = [file for file in manifest.files if file.table == PATHS and file.source == source_url]
-    by_generation = groupby(sorted(files, key=attrgetter("generation")), attrgetter("generation"))
+    files = [file for file in manifest.files if file.source == source_url]
+    path_files = sorted((file for file in files if file.table == PATHS), key=attrgetter("generation"))
+    with_outcomes = {file.generation for file in files if file.is_provisional}
     streams = [
         _rows_of(result.storage, -generation, [file.stored for file in group])
-        for generation, group in by_generation
+        for generation, group in groupby(path_files, attrgetter("generation"))
     ]
     last = None
-    for path, _, size, etag, was_read in heapq.merge(*streams):
+    for path, order, size, etag, was_read in heapq.merge(*streams):
         if path != last:
             last = path
-            yield KnownPath(path, size, etag, was_read)
+            yield KnownPath(path, size, etag, was_read, was_read or -order in with_outcomes)
 
 
 def _rows_of(
@@ -160,11 +167,14 @@ def _rows_of(
 ) -> Iterator[tuple[str, int, int, str, bool]]:
     """Yield rows of the files of a generation: path, ``order``, size, ETag, whether it was read."""
     for stored, data in zip(files, read_objects(storage, files), strict=True):
-        for path, size, etag, digest, container in iterate_rows(
-            PATH_COLUMNS, stored.name, data, ("path", "size", "etag", "blake3", "container")
-        ):
-            if container is None or path == f"{container}/":
-                yield path, order, size, etag, container is not None or digest is not None
+        rows = iterate_rows(PATH_COLUMNS, stored.name, data, ("path", "size", "etag", "blake3", "container"))
+        for container, group in groupby(rows, itemgetter(4)):
+            if container is None:
+                yield from ((path, order, size, etag, it is not None) for path, size, etag, it, _ in group)
+                continue
+            path, size, etag, *_ = next(group)
+            if path == f"{container}/":  # a removal may have taken the row of the container
+                yield path, order, size, etag, all(digest is not None for _, _, _, digest, _ in group)
 
 
 def _compare(
@@ -186,8 +196,13 @@ def _compare(
 
 
 def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
-    """Return whether a listed song is new, or another than the known one."""
-    return known is None or (listed.size, listed.etag) != (known.size, known.etag)
+    """Return whether a listed song is new, or another than the known one, or has lost its outcome.
+
+    The outcome of what cannot be read goes with the next generation, which may not have seen it.
+    """
+    if known is None or not known.has_outcome:
+        return True
+    return (listed.size, listed.etag) != (known.size, known.etag)
 
 
 def divide(
