@@ -31,9 +31,9 @@ ROLES = (
     ("Ray's idle worker", re.compile(r"ray::")),
     ("Ray's raylet", re.compile(r"raylet/raylet ")),
     ("Ray's gcs_server", re.compile(r"gcs_server")),
-    ("Ray's other processes", re.compile(r"site-packages/ray/|default_worker")),
     (FORK_SERVER, re.compile(r"multiprocessing\.forkserver")),
     ("resource tracker", re.compile(r"resource_tracker")),
+    ("Ray's other processes", re.compile(r"site-packages/ray/")),
     ("command", re.compile(r"-m midiprism split")),
 )
 """Roles by the command lines of processes; the first that fits holds."""

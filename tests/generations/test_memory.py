@@ -63,7 +63,7 @@ def test_chunks_are_divided_by_songs_and_bytes_as_they_are_listed() -> None:
             taken.append(song.path)
             yield song
 
-    sizes = []
+    sizes: list[int] = []
     for number, chunk in divide(songs(), 4, 100):
         assert len(taken) <= sum(sizes) + 2
         sizes.append(len([*chunk]))
