@@ -25,7 +25,7 @@ from midiprism.stores.parquet.schema import ColumnValues
 _BYTES_OF_CONTAINED_SONG = 4_096
 """About the size of a compressed song, by which the songs of archives are estimated."""
 
-_SONGS_AT_ONCE = 10_000
+_SONGS_AT_ONCE = 5_000
 """Songs of a chunk that are in memory while it is written; a row group of its file."""
 
 

@@ -8,7 +8,7 @@ from blake3 import blake3
 from midiprism.generations.errors import GenerationError
 from midiprism.objects import MAX_READS_IN_FLIGHT, ObjectStorage, ObjectStorageError, ReadRequest
 
-_BYTES_IN_FLIGHT = 32 << 20
+_BYTES_IN_FLIGHT = 8 << 20
 """Most bytes of objects that are read before they are wanted, unless a single one has more."""
 _SMALL_OBJECT = 64 << 10
 """Most bytes of an object of which as many are read at once as the storage allows."""
