@@ -12,6 +12,7 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import new_attempt, record_key, record_number, records_folder, work_folder
 from midiprism.generations.result import GenerationResult, Manifest, Plan
 from midiprism.generations.splitting import Machine, SongSplitter
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, raise_errors
 from midiprism.generations.usage import METER, USAGE, Usage, usage_of_records
 from midiprism.objects import ObjectMissingError, ObjectStorage, ReadRequest, create_record
@@ -226,7 +227,8 @@ class OpenGeneration:
     def chunk_digests(self) -> Sequence[ChunkDigests]:
         """The records of pass A, which must be complete."""
         lanes = 2 * self.result.identity.prefixes
-        records = [*map(ChunkDigests.from_json, self.records("a"))]
+        with CLOCKS.measure("reads"):
+            records = [*map(ChunkDigests.from_json, self.records("a"))]
         if any(len(record.counts) != lanes or min(record.counts, default=0) < 0 for record in records):
             raise GenerationError("A record of pass A does not have the prefixes of the result.")
         return records
@@ -234,7 +236,8 @@ class OpenGeneration:
     @cached_property
     def first_objects(self) -> Sequence[StoredObject]:
         """The bits that pass B wrote for each prefix, which must be complete."""
-        return [StoredObject.from_json(record.get("first")) for record in self.records("b")]
+        with CLOCKS.measure("reads"):
+            return [StoredObject.from_json(record.get("first")) for record in self.records("b")]
 
     @cached_property
     def bit_starts(self) -> "NDArray[np.int64]":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from midiprism.generations.digests import DIGEST_BYTES, SONG_LANE, TRACK_LANE, first_bits, lane_starts
 from midiprism.generations.layout import INDEX
 from midiprism.generations.open_generation import Attempt, OpenGeneration
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import put_object, raise_errors, read_objects
 from midiprism.objects import ReadRequest
 
@@ -19,11 +20,12 @@ def choose_first(generation: OpenGeneration, prefix: int) -> None:
     storage = generation.storage
     joined = bytearray(), bytearray()
     sizes: tuple[list[int], list[int]] = [], []
-    for lanes in _lanes_of_chunks(generation, prefix):
-        for lane, digests in enumerate(lanes):
-            joined[lane].extend(digests)
-            sizes[lane].append(len(digests) // DIGEST_BYTES)
-    known = _known_lanes(generation, prefix)
+    with CLOCKS.measure("reads"):
+        for lanes in _lanes_of_chunks(generation, prefix):
+            for lane, digests in enumerate(lanes):
+                joined[lane].extend(digests)
+                sizes[lane].append(len(digests) // DIGEST_BYTES)
+        known = _known_lanes(generation, prefix)
     (song_bits, new_songs), (track_bits, new_tracks) = (
         first_bits(joined[lane], sizes[lane], known[lane]) for lane in (SONG_LANE, TRACK_LANE)
     )

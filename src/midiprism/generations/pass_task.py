@@ -8,6 +8,7 @@ from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_a import digest_chunk
 from midiprism.generations.pass_b import choose_first
 from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.stage_clocks import CLOCKS
 
 TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
     "a": digest_chunk,
@@ -48,4 +49,5 @@ class PassTask:
             MidiprismError: it cannot be done now.
         """
         if not self.generation.is_done(self.pass_name, number):
+            CLOCKS.take()  # what is not of this task
             TASKS[self.pass_name](self.generation, number)
