@@ -80,22 +80,22 @@ class _Observed:
         self.url = storage.url
 
     def read_many(
-        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT, *, grouped: int = 1
     ) -> Iterator[bytes | ObjectStorageError]:
         self.in_flight.append(in_flight)
-        return self._storage.read_many(requests, in_flight)
+        return self._storage.read_many(requests, in_flight, grouped=grouped)
 
 
 def test_the_larger_objects_are_the_fewer_are_read_ahead() -> None:
     storage = open_storage(f"memory://{uuid4()}")
     observed = _Observed(storage)
-    for size in (10, 100_000, 2 << 20):
+    for size in (10, 1 << 18, 2 << 20):
         objects: list[StoredObject] = [
             put_object(storage, f"{size}-{number}", bytes(size)) for number in range(3)
         ]
         assert [*read_objects(observed, objects)] == [bytes(size)] * 3  # type: ignore[arg-type]
     assert [*read_objects(observed, [])] == []  # type: ignore[arg-type]
-    assert observed.in_flight == [MAX_READS_IN_FLIGHT, MAX_READS_IN_FLIGHT - 1, 4, MAX_READS_IN_FLIGHT]
+    assert observed.in_flight == [MAX_READS_IN_FLIGHT, 32, 4, MAX_READS_IN_FLIGHT]
 
 
 def test_large_blocks_are_returned_where_the_c_library_can() -> None:

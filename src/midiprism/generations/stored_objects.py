@@ -11,8 +11,6 @@ from midiprism.objects import MAX_READS_IN_FLIGHT, ObjectStorage, ObjectStorageE
 
 _BYTES_IN_FLIGHT = 8 << 20
 """Most bytes of objects that are read before they are wanted, unless a single one has more."""
-_SMALL_OBJECT = 64 << 10
-"""Most bytes of an object of which as many are read at once as the storage allows."""
 
 
 class StoredObject(NamedTuple):
@@ -77,9 +75,7 @@ def read_objects(storage: ObjectStorage, objects: Sequence[StoredObject]) -> Ite
         GenerationError: one is damaged.
     """
     largest = max((stored.size for stored in objects), default=0)
-    in_flight = MAX_READS_IN_FLIGHT
-    if largest > _SMALL_OBJECT:
-        in_flight = max(1, min(MAX_READS_IN_FLIGHT - 1, _BYTES_IN_FLIGHT // largest))
+    in_flight = max(1, min(MAX_READS_IN_FLIGHT, _BYTES_IN_FLIGHT // max(1, largest)))
     answers = storage.read_many((ReadRequest(stored.name) for stored in objects), in_flight)
     for stored, answer in zip(objects, raise_errors(answers), strict=True):
         yield _checked(storage, stored, answer)
