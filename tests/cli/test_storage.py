@@ -155,7 +155,7 @@ def test_songs_of_an_earlier_contract_are_redone_on_request(run_cli: Run, songs:
     assert json.loads(output.splitlines()[-1])["songs"] == 4
     code, output, error = run_cli("split", songs, "-o", lake, "--workers", "0", "--redo")
     assert code == 1  # one song failed
-    assert f"Generation 2 splits 4 songs of {songs} again, by version {CONTRACT_VERSION} of" in error
+    assert f"Generation 2 splits 4 songs of {songs} by version {CONTRACT_VERSION} of the split" in error
     assert "generation 2." in output
     assert json.loads(run_cli("status", lake, "--json")[1])["contract"] == CONTRACT_VERSION
     facts = json.loads(run_cli("analyze", lake, "--json")[1])

@@ -10,7 +10,7 @@ import pytest
 from blake3 import blake3
 
 from midiprism.errors import OlderContractError
-from midiprism.generations.errors import NewerContractError, OlderPlanError
+from midiprism.generations.errors import GenerationError, NewerContractError, OlderPlanError
 from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.plan import Plan
 from midiprism.generations.result import Manifest, open_result
@@ -19,6 +19,7 @@ from midiprism.generations.sweep import sweep
 from midiprism.generations.verify import verify_generations
 from midiprism.objects import ObjectStorage, open_storage, require_conditions
 from midiprism.smf.types import CONTRACT_VERSION
+from support.archive_files import damaged_zip_of, zip_of
 from support.generation_results import (
     OLDER_CONTRACT,
     local_rows,
@@ -218,6 +219,44 @@ def test_later_generations_and_removals_follow_a_redo(tmp_path: Path) -> None:
     sweep(open_result(storage), require_conditions(storage), forgotten=True)
     assert stored_rows(url) == rows
     assert verify_generations(url).damage == ()
+
+
+def test_a_redo_that_prunes_begins_anew(tmp_path: Path) -> None:
+    songs = some_songs(8)
+    source, url = source_with(songs), memory_url()
+    split_to_storage(source, url, options(), older_parts())
+    open_storage(source).delete([*songs][:1])
+    summary = redo(source, url, prune=True)
+    assert (summary.generation, summary.songs_gone) == (2, 0)
+    assert_whole(url, local_rows(dict([*songs.items()][1:]), tmp_path))
+    assert not newest(url).has_songs_before(CONTRACT_VERSION)
+
+
+def test_songs_of_archives_are_redone(tmp_path: Path) -> None:
+    songs = some_songs(10, broken=0)
+    members = {f"{number}.mid": data for number, data in enumerate(song_bytes(4, 10))}
+    source = source_with({**songs, "m.zip": zip_of(members), "n.zip": damaged_zip_of(members)})
+    url, fresh = memory_url(), memory_url()
+    split_to_storage(source, url, options(archives=True), older_parts())
+    redo(source, url, archives=True)
+    split_to_storage(source, fresh, options(archives=True), parts())
+    assert_whole(url, stored_rows(fresh))
+    assert split_to_storage(source, url, options(archives=True), parts()).generation == 2
+
+
+def test_damaged_files_are_noticed_and_never_committed() -> None:
+    songs = some_songs(8)
+    for table in ("tracks", "songs", "links"):
+        source, url = source_with(songs), memory_url()
+        split_to_storage(source, url, options(), older_parts())
+        open_storage(source).delete([*songs][:4])
+        storage = open_storage(url)
+        for file in newest(url).files:
+            if file.table == table:
+                storage.put(file.stored.name, b"damaged")
+        with pytest.raises(GenerationError):
+            redo(source, url)
+        assert newest(url).number == 1
 
 
 FEW = options(prefixes=2, redo=True)

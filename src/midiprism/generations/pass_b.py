@@ -14,6 +14,7 @@ from midiprism.generations.digests import (
     packed,
     union,
 )
+from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import INDEX
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration, StoredDigests
 from midiprism.generations.stored_objects import put_object, raise_errors, read_objects
@@ -86,11 +87,18 @@ def _choose_of_redo(generation: OpenGeneration, prefix: int, lanes: PrefixLanes)
     """Choose among all songs, and the tracks that earlier generations have not stored.
 
     Of what these have, the songs stay that are not split again, and the tracks that any song still has.
+
+    Raises:
+        GenerationError: the files of earlier generations do not have what their index says.
     """
     base = read_lanes(generation, generation.base_digests, prefix)
     kept = read_lanes(generation, generation.kept_tracks, prefix)
+    stored_songs, stored = (union([base.joined[lane]]) for lane in (SONG_LANE, TRACK_LANE))
+    if (stored_songs, stored) != tuple(map(union, _known_lanes(generation, prefix))):
+        raise GenerationError(
+            "Files of earlier generations do not have the songs and tracks of their index: one is damaged."
+        )
     song_bits, new_songs = first_bits(lanes.joined[SONG_LANE], lanes.sizes[SONG_LANE], ())
-    stored = union([base.joined[TRACK_LANE]])
     track_bits, new_tracks = first_bits(lanes.joined[TRACK_LANE], lanes.sizes[TRACK_LANE], [stored])
     needed = union([lanes.joined[TRACK_LANE], kept.joined[TRACK_LANE]])
     songs, tracks = [new_songs], [new_tracks]

@@ -32,7 +32,7 @@ def digest_base_chunk(generation: OpenGeneration, number: int) -> None:
     tracks: set[bytes] = set()
     for file in generation.base_chunks[number - len(generation.plan.chunks)]:
         if file.table in (SONGS, TRACKS):
-            (digests,) = read_digests(generation.storage, file, ("blake3",))
+            digests = read_digests(generation.storage, file)
             (songs if file.table == SONGS else tracks).update(_shortened(digests))
     content = _write_digests(generation, f"base-{number:06}", attempt, songs, tracks)
     generation.record("a", number, attempt, content.as_json())
@@ -51,7 +51,8 @@ def find_kept_tracks(generation: OpenGeneration, number: int) -> None:
     kept = _kept_songs(generation, number)
     for file in generation.base_chunks[number] if kept else ():
         if file.table == LINKS:
-            columns = read_digests(generation.storage, file, ("song_blake3", "track_blake3"))
+            rows = FileRewriter(generation.storage, attempt.name).read(file, ("song_blake3", "track_blake3"))
+            columns = (column.to_pylist() for column in rows.columns)
             of_kept = (track for song, track in zip(*columns, strict=True) if _is_in(song, kept))
             tracks.update(_shortened(of_kept))
     content = _write_digests(generation, f"kept-{number:06}", attempt, (), tracks)

@@ -25,15 +25,16 @@ def chunk_of(file: TableFile) -> Chunk:
     return chunk_of_file(file.stored.name)
 
 
-def read_digests(storage: ObjectStorage, file: TableFile, names: Sequence[str]) -> list[list[str | None]]:
-    """Return columns of digests of a file. Nothing else of it is read.
+def read_digests(storage: ObjectStorage, file: TableFile) -> list[str | None]:
+    """Return the digests of the rows of a file of songs or tracks. Nothing else of it is read or checked.
 
     Raises:
         GenerationError: it cannot be read, or has other columns.
     """
     with closing(RemoteFile(storage, file.stored.name, file.stored.size)) as source:
-        rows = read_rows(COLUMNS_OF[file.table], file.stored.name, source, names)
-    return [rows.column(name).to_pylist() for name in names]
+        rows = read_rows(COLUMNS_OF[file.table], file.stored.name, source, ("blake3",))
+    digests: list[str | None] = rows.column("blake3").to_pylist()
+    return digests
 
 
 class FileRewriter:

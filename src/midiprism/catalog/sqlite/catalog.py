@@ -149,10 +149,9 @@ class SqliteCatalog(Catalog):
             ]
             if stored := batch.record.stored_tracks:
                 linked_digests = {*linked.track_digests}
-                digests = batch.record.tracks["digest"][:stored]
                 new += [
                     (digest, index)
-                    for index, digest in enumerate(digests)
+                    for index, digest in enumerate(batch.record.tracks["digest"][:stored])
                     if digest not in ids and digest not in linked_digests
                 ]
             new_ids = self._next_ids(tracks, len(new))

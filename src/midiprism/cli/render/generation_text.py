@@ -100,8 +100,9 @@ def announce_redo(plan: "Plan") -> None:
     """Say that a generation splits songs again."""
     songs, source = pluralize(plan.song_count, "song"), escape_unprintable(plan.source)
     print_message(
-        f"Generation {plan.number} splits {songs} of {source} again, by version {plan.contract} of the split "
-        "contract. Until it is committed, the generation before holds; songs that are gone stay as they are."
+        f"Generation {plan.number} splits {songs} of {source} by version {plan.contract} of the split "
+        "contract, also those that were split before. Until it is committed, the generation before holds; "
+        "songs that are gone stay as they are."
     )
 
 
