@@ -19,6 +19,7 @@ from typer.main import get_command
 from midiprism.cli.app import make_app
 from midiprism.cli.common_options import common_parameters
 from midiprism.cli.render.track_list import json_fields
+from midiprism.generations.tables import GROUP_COLUMNS
 from midiprism.search.query_fields import QUERY_FIELDS
 from midiprism.smf.kernel.drum_pieces import KIT_MAPS, KIT_NAMES
 from midiprism.stores.parquet.schema import LINK_COLUMNS, SONG_COLUMNS, TRACK_COLUMNS
@@ -33,7 +34,12 @@ COMMON_HELP_TEXTS = {
 """Help texts of the options that all commands have: a table of their own describes them."""
 
 COUNTED_FROM_1 = {"track": "number of the MTrk in the song, from 1", "channel": "1 to 16; null for several"}
-COLUMNS = {"tracks": TRACK_COLUMNS, "links": LINK_COLUMNS, "songs": SONG_COLUMNS}
+COLUMNS = {
+    "tracks": TRACK_COLUMNS,
+    "links": LINK_COLUMNS,
+    "songs": SONG_COLUMNS,
+    "groups": GROUP_COLUMNS,
+}
 
 
 def command_pages() -> dict[str, Any]:

@@ -281,6 +281,15 @@ def test_large_tasks_of_clusters_are_simulated(tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
+@pytest.mark.nightly
+def test_groups_of_songs_in_object_storage_are_measured(tmp_path: Path) -> None:
+    output = benchmark_output("group_memory", "--songs", "300", "--work", str(tmp_path / "work"))
+    header, line = output.splitlines()
+    assert header.split()[:3] == ["songs", "groups", "MiB"]
+    assert line.split()[0] == "300"
+    assert not [*(tmp_path / "work").iterdir()]
+
+
 def test_clusters_are_forecast() -> None:
     output = benchmark_output("cluster_simulation", "paper", "--songs", "10000000", "--nodes", "10")
     assert "10 nodes, songs one by one" in output

@@ -305,6 +305,22 @@ def test_a_result_is_published(run_cli: Run, songs: str, lake: str, table_format
     assert f"{facts['tables'][0]['location']}: generation 1, 1 file, " in error
 
 
+def test_groups_of_songs_are_made_and_published(run_cli: Run, songs: str, lake: str) -> None:
+    assert run_cli("groups", lake)[0] == 1  # there is nothing yet
+    run_cli("split", songs, "-o", lake, "--workers", "0", "-q")
+    assert "Without groups of songs: `midiprism groups`" in run_cli("publish", lake, "--as", "delta")[1]
+    assert json.loads(run_cli("status", lake, "--json")[1])["groups"] is None
+    code, output, _ = run_cli("groups", lake)
+    assert (code, output) == (0, "Generation 1: 4 songs in 2 groups.\n")
+    code, output, _ = run_cli("groups", lake, "--json", "-q")
+    assert (code, json.loads(output)) == (0, {"generation": 1, "songs": 4, "groups": 2, "files": 1})
+    output = run_cli("publish", lake, "--as", "delta")[1]
+    assert "lake/groups: generation 1, 1 file, 4 rows" in output.replace("\n", " ")
+    assert "Without groups" not in output
+    assert "groups 2 of songs" in " ".join(run_cli("status", lake)[1].split())
+    assert json.loads(run_cli("status", lake, "--json")[1])["groups"] == 2
+
+
 def test_a_place_without_a_generation_cannot_be_published(run_cli: Run, tmp_path: Path, lake: str) -> None:
     code, _, error = run_cli("publish", lake, "--as", "delta")
     assert code == 1

@@ -13,6 +13,7 @@ from pyiceberg.table import StaticTable
 
 import midiprism
 from midiprism.errors import UsageError
+from midiprism.generations.groups.make import make_groups
 from midiprism.generations.publication.iceberg import publish_iceberg
 from midiprism.generations.publication.publish import FORMATS, publish_result
 from midiprism.generations.publication.table import COLUMNS, GENERATION_PROPERTY, PublishedTable, TableSource
@@ -70,7 +71,7 @@ def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
     lake: str, source: str, table_format: str
 ) -> None:
     first = [*publish_result(lake, table_format)]
-    assert [it.table for it in first] == [*COLUMNS]
+    assert [it.table for it in first] == [name for name in COLUMNS if name != "groups"]
     assert all(
         digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in first
     )
@@ -92,6 +93,24 @@ def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
     assert all(
         digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in third
     )
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_groups_are_published_once_they_are_made(lake: str, source: str, table_format: str) -> None:
+    made = make_groups(lake)
+    *_, groups = publish_result(lake, table_format)
+    assert (groups.table, groups.generation, groups.rows) == ("groups", 1, made.songs)
+    songs = set(READERS[table_format](groups).column("blake3").to_pylist())
+    assert songs <= {*expected_digests(lake, "songs")}
+    put_songs(open_storage(source), {"new.mid": sample_songs()[20].data})
+    split_to_storage(source, lake, options(), parts())
+    assert "groups" not in [it.table for it in publish_result(lake, table_format)]
+    make_groups(lake)
+    *_, groups = publish_result(lake, table_format)
+    assert (groups.generation, groups.rows) == (2, made.songs + 1)
+    rows = READERS[table_format](groups).to_pylist()
+    assert songs < {row["blake3"] for row in rows}
+    assert {row["fold"] for row in rows} <= {*range(10)}
 
 
 def test_publications_state_their_generation(lake: str) -> None:
@@ -163,6 +182,28 @@ def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: P
     )
     assert len(loaded) == rows
     assert midiprism.table_files(lake, "tracks", generation=1) == files
+
+
+def test_duckdb_divides_the_tracks_by_the_folds_of_their_songs(lake: str) -> None:
+    make_groups(lake)
+    files = {table: midiprism.table_files(lake, table) for table in ("tracks", "links", "groups")}
+    training = duckdb.execute(
+        """
+        SELECT tracks.* FROM read_parquet($tracks) tracks
+        JOIN read_parquet($links) links ON links.track_blake3 = tracks.blake3
+        JOIN read_parquet($groups) groups ON groups.blake3 = links.song_blake3
+        GROUP BY ALL HAVING max(groups.fold) < 8
+        """,
+        files,
+    ).fetchall()
+    folds = duckdb.execute(
+        """
+        SELECT links.track_blake3 AS track, max(groups.fold) AS last FROM read_parquet($links) links
+        JOIN read_parquet($groups) groups ON groups.blake3 = links.song_blake3 GROUP BY ALL
+        """,
+        {name: files[name] for name in ("links", "groups")},
+    ).fetchall()
+    assert sorted(row[0] for row in training) == sorted(track for track, last in folds if last < 8)
 
 
 def test_unknown_tables_generations_and_places_are_refused(lake: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The engine ``ray`` on a cluster of two nodes: results equal local ones, whatever is killed."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import pytest
 
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.verify import verify_generations
 from support.generation_results import Rows, local_rows, options, parts, some_songs, song_bytes, stored_rows
 from support.object_stores import KilledError
 from support.ray_scenario import VICTIMS, run_scenario
@@ -36,12 +38,14 @@ def _plan(folder: Path, songs: dict[str, bytes]) -> _Planned:
     return _Planned(source, url, expected)
 
 
-def test_a_cluster_makes_the_result_of_a_local_run(tmp_path: Path) -> None:
+def test_a_cluster_makes_and_checks_the_result_of_a_local_run(tmp_path: Path) -> None:
     songs = {key.replace("?", ""): data for key, data in some_songs(40).items()}
     source, url, expected = _plan(tmp_path, songs)
     outcome = run_scenario("", source, url, "--json")
     assert outcome.code == 1, outcome.output  # some songs failed
     assert stored_rows(url) == expected
+    check, checked = verify_generations(url), json.loads(outcome.check)
+    assert checked == {"ok": True, **check._asdict(), "damage": []}
     assert outcome.agents_left == 0
     assert {address.removeprefix("::ffff:") for address in outcome.listeners} == {"127.0.0.1"}
 

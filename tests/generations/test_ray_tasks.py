@@ -167,7 +167,7 @@ def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, b
     split_to_storage(source_with(songs), url, options(), parts())
     agent = NodeAgent(AgentSettings(url, memory_url(), 0))
     assert agent.check() is None
-    failure, totals = agent.run(1, "a", 0)
+    failure, totals, _ = agent.run(1, "a", 0)
     assert failure is not None
     assert failure.is_usage
     assert "name that URL" in failure.message

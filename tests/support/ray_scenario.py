@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
         kills: number of processes that were killed.
         listeners: addresses at which processes listened.
         agents_left: agents that were there when ``END_SECONDS`` had passed since the command ended.
+        check: last line of ``midiprism verify`` on the same cluster, where nobody was killed.
     """
 
     code: int
@@ -48,12 +49,15 @@ class Outcome(NamedTuple):
     kills: int
     listeners: Sequence[str]
     agents_left: int
+    check: str
 
 
 def run_scenario(
     victim: str, source: str, url: str, *options: str, nodes: int = 2, timeout: float = TIMEOUT_SECONDS
 ) -> Outcome:
-    """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; empty for nobody."""
+    """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; with an empty one, kill nobody and
+    check the result.
+    """
     command = in_namespaces(["-m", "support.ray_scenario", victim, source, url, str(nodes), *options])
     with ray_environment() as environment:
         ended = subprocess.run(
@@ -161,17 +165,25 @@ def _listeners() -> list[str]:
     return sorted({it.laddr.ip for it in found if it.laddr and it.status == psutil.CONN_LISTEN})
 
 
+def _last_line(command: Sequence[str]) -> str:
+    """Run a command, and return the last line that it prints."""
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return ended.stdout.splitlines()[-1]
+
+
 def main(victim: str, source: str, url: str, nodes: str, *options: str) -> None:
     bring_loopback_up()
     cluster = start_cluster(int(nodes))
-    command = [sys.executable, "-m", "midiprism", "split", source, "-o", url, "--engine", "ray"]
-    command += ["--address", cluster.address, "--workers", "1", *options]
+    midiprism = [sys.executable, "-m", "midiprism"]
+    where = ["--engine", "ray", "--address", cluster.address, "--workers", "1"]
+    command = [*midiprism, "split", source, "-o", url, *where, *options]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     kills = _kill_meanwhile(victim, cluster, driver, url)
     listeners = _listeners()
     output, _ = driver.communicate()
+    check = "" if victim else _last_line([*midiprism, "verify", url, "--json", "--quiet", *where])
     _until(lambda: not agents(), END_SECONDS)
-    outcome = Outcome(driver.returncode, output, kills, listeners, len(agents()))
+    outcome = Outcome(driver.returncode, output, kills, listeners, len(agents()), check)
     print(json.dumps(outcome._asdict()), flush=True)
     os._exit(0)  # the namespace ends all processes of Ray
 

@@ -28,6 +28,10 @@ _COMMANDS = {
         "publish",
         "Publish the tracks, links and songs of a result in object storage as tables for other programs.",
     ),
+    "groups": (
+        "groups",
+        "Make the groups and folds of the songs of a result in object storage, and find their keys.",
+    ),
     "work": ("work", "Do open tasks of a run into object storage until it is committed."),
     "sweep": ("sweep", "Remove what killed processes left in a result in object storage."),
     "status": (

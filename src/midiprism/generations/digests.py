@@ -169,7 +169,7 @@ def select(lane: bytes, bits: bytes) -> list[bytes]:
     return [lane[start : start + DIGEST_BYTES] for start in starts]
 
 
-def as_array(lane: bytes | bytearray) -> "NDArray[np.bytes_]":
+def as_array(lane: bytes | bytearray | memoryview) -> "NDArray[np.bytes_]":
     """Return a lane as an array, which compares digests as bytes."""
     import numpy as np
 

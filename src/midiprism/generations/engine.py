@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
-from midiprism.generations.pass_task import PassTask
 from midiprism.generations.splitting import Machine
 
 
@@ -23,14 +22,60 @@ class EngineOptions:
     address: str | None = None
 
 
+class TaskAddress(NamedTuple):
+    """A task in plain values, by which another machine makes the same task.
+
+    Attributes:
+        result_url: of the result.
+        source_url: of the songs; empty for a task that reads none.
+        generation: that it belongs to.
+        name: of the task: a pass, or a check.
+        title: the name in words.
+        hint: what to do when it has failed too often, as a sentence.
+    """
+
+    result_url: str
+    source_url: str
+    generation: int
+    name: str
+    title: str
+    hint: str
+
+
+class EngineTask(Protocol):
+    """A task as engines hand it out: a function of a number, which may be called on any machine."""
+
+    def address(self) -> TaskAddress:
+        """Return what another machine needs to do it."""
+
+    def __call__(self, number: int) -> Any:
+        """Do the task, and return its answer, which can be sent to another process.
+
+        Raises:
+            MidiprismError: it cannot be done now.
+        """
+
+
+class Done(NamedTuple):
+    """A task that is done.
+
+    Attributes:
+        number: of the task.
+        answer: of the task; None for one that has recorded what it did.
+    """
+
+    number: int
+    answer: Any
+
+
 class Engine(Protocol):
     """Runs tasks. An engine works between machines; within one, an executor does.
 
-    Two engines may run the same task: the first record counts, and the other's work is lost.
+    Two engines may run the same task of a pass: the first record counts, and the other's work is lost.
     """
 
-    def map(self, task: PassTask, numbers: Sequence[int]) -> Iterator[int]:
-        """Run the task of each number, and yield the number once it is recorded, in any order.
+    def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
+        """Run the task of each number, and yield those that are done, in any order.
 
         Raises:
             MidiprismError: a task cannot be done now. What others have recorded stays.

@@ -7,6 +7,8 @@
     work/000001/...                   what its passes hand to each other; removed once it is committed
     work/000001/a/000000.json         the record of a task of pass A; likewise b and c
     tracks/ links/ songs/ paths/      Parquet files of all generations
+    groups/                           groups of the songs of a generation, if made: see ``groups``
+    groups/000001.json                names the files of these groups
     tracks/_delta_log/ iceberg/       publications, if any: see ``publication``
     index/                            the digests that a generation has added, for later generations
     manifests/000001.json             the commit of a generation: it names the files that count
@@ -24,6 +26,8 @@ MARKER = "midiprism.json"
 PLANS, MANIFESTS, WORK = "plans", "manifests", "work"
 TRACKS, LINKS, SONGS, PATHS, INDEX = "tracks", "links", "songs", "paths", "index"
 TABLES = (TRACKS, LINKS, SONGS, PATHS)
+GROUPS = "groups"
+"""A table that derives from the others: the manifest does not name its files."""
 
 DELTA_LOG, ICEBERG = "_delta_log", "iceberg"
 """Folders of publications: of a log in the folder of a table, and of all Iceberg tables."""
@@ -33,7 +37,7 @@ PASSES_OF_REDO = ("a", "s", "t", "b", "c")
 """The passes of a generation, and those of one that splits songs again, in their order."""
 
 _TABLE_FILE = re.compile(r"[a-z]+/[a-z]+-(\d{6,})-(?:unread-)?(\d{6,})-[\w-]+\.parquet")
-_NUMBER = re.compile(r"(?:plans|manifests)/(\d{6,})\.json")
+_NUMBER = re.compile(r"(?:plans|manifests|groups)/(\d{6,})\.json")
 
 
 def plan_key(generation: int) -> str:
@@ -44,6 +48,11 @@ def plan_key(generation: int) -> str:
 def manifest_key(generation: int) -> str:
     """Return the name of the manifest of a generation."""
     return f"{MANIFESTS}/{generation:06}.json"
+
+
+def groups_key(generation: int) -> str:
+    """Return the name of the record of the groups of a generation."""
+    return f"{GROUPS}/{generation:06}.json"
 
 
 def work_folder(generation: int) -> str:
@@ -69,7 +78,7 @@ def record_number(key: str) -> int | None:
 
 
 def generation_numbers(keys: Iterable[str]) -> list[int]:
-    """Return the numbers of the generations to which plans or manifests belong, sorted."""
+    """Return the numbers of the generations to which plans, manifests or groups belong, sorted."""
     return sorted(int(found[1]) for key in keys if (found := _NUMBER.fullmatch(key)))
 
 

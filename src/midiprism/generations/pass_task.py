@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from midiprism.generations.engine import TaskAddress
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_a import digest_chunk
 from midiprism.generations.pass_b import choose_first, choose_kept_songs
@@ -42,6 +43,18 @@ class PassTask:
 
     generation: OpenGeneration
     pass_name: str
+
+    def address(self) -> TaskAddress:
+        """Return what another machine needs to do it."""
+        generation = self.generation
+        return TaskAddress(
+            generation.storage.url,
+            generation.source.url,
+            generation.plan.number,
+            self.pass_name,
+            f"pass {self.pass_name.upper()}",
+            "What is recorded stays; the same command continues.",
+        )
 
     def __call__(self, number: int) -> None:
         """Do the task, unless somebody has recorded it meanwhile.

@@ -215,8 +215,13 @@ class GenerationResult:
 
     def newest_manifest(self) -> Manifest:
         """Return the manifest of the newest committed generation; that of generation 0 if there is none."""
+        number = self.newest_manifest_number()
+        return self.read_manifest(number) if number else Manifest()
+
+    def newest_manifest_number(self) -> int:
+        """Return the number of the newest committed generation; 0 if there is none."""
         numbers = generation_numbers(info.key for info in self.storage.list(MANIFESTS))
-        return self.read_manifest(numbers[-1]) if numbers else Manifest()
+        return numbers[-1] if numbers else 0
 
     def read_manifest(self, number: int) -> Manifest:
         """Return the manifest of a generation.

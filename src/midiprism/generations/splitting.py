@@ -42,7 +42,8 @@ class Machine:
         folder: in which tasks keep their songs; None for that of temporary files.
         stop: once true, a task ends without a record.
         on_compile: called while the splitter is being compiled, with the seconds so far.
-        on_songs: called with the number of songs that were split since the last call.
+        on_songs: called with the number of songs that were split since the last call, or in a check with that
+            of files.
         on_timers: called with what was added to the workers' stage timers since the last call; see
             ``midiprism.metrics.stage_timers``.
         make_splitter: returns what splits a song by an identity, within limits, with an encoding of texts.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from midiprism.generations.groups.table import GroupTable, find_groups
 from midiprism.generations.layout import SONGS, record_number, records_folder
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.result import GenerationResult, Manifest, open_result
@@ -44,11 +45,13 @@ class GenerationStatus(NamedTuple):
         result: that was read.
         manifest: of its newest generation; that of generation 0 if none is committed.
         open_generation: the generation that is being made; None if there is none.
+        groups: of the songs of the newest generation; None if they were not made.
     """
 
     result: GenerationResult
     manifest: Manifest
     open_generation: OpenStatus | None
+    groups: GroupTable | None
 
     @property
     def size(self) -> int:
@@ -79,17 +82,17 @@ def read_generation_status(url: str) -> GenerationStatus:
     """
     result = open_result(open_storage(url))
     manifest, plan = result.newest_manifest(), result.newest_plan()
+    groups = find_groups(result, manifest.number) if manifest.number else None
     if plan is None or plan.number <= manifest.number:
-        return GenerationStatus(result, manifest, None)
+        return GenerationStatus(result, manifest, None, groups)
     generation = OpenGeneration(result, plan, result.storage)
     passes = []
     for name in plan.passes:
         infos = result.storage.list(records_folder(plan.number, name))
         done = sum(record_number(info.key) is not None for info in infos)
         passes.append(PassStatus(name, done, generation.task_count(name)))
-    return GenerationStatus(
-        result, manifest, OpenStatus(plan.number, plan.song_count, plan.source, tuple(passes))
-    )
+    opened = OpenStatus(plan.number, plan.song_count, plan.source, tuple(passes))
+    return GenerationStatus(result, manifest, opened, groups)
 
 
 def failed_songs(status: GenerationStatus) -> Iterator[FailedSong]:

@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from midiprism.generations.groups.table import find_groups
 from midiprism.generations.layout import (
     DELTA_LOG,
+    GROUPS,
     INDEX,
     MANIFESTS,
     PASSES_OF_REDO,
     TABLES,
     WORK,
     generation_numbers,
+    groups_key,
     manifest_key,
     records_folder,
 )
@@ -94,7 +97,7 @@ def _old_data(result: GenerationResult, now: datetime) -> Iterator[ObjectInfo]:
     # Data is listed first: what is recorded meanwhile is then among the names that are read.
     data = [
         info
-        for folder in (*TABLES, INDEX)
+        for folder in (*TABLES, GROUPS, INDEX)
         for info in storage.list(folder)
         if info.modified < now - GRACE and DELTA_LOG not in info.key.split("/")
     ]
@@ -125,7 +128,7 @@ def _forgotten(result: GenerationResult) -> Iterator[ObjectInfo]:
         return
     *earlier, newest = numbers
     gone = _named(result, earlier) - _named(result, [newest]) - _named_by_open(result, newest + 1)
-    for folder in (*TABLES, INDEX):
+    for folder in (*TABLES, GROUPS, INDEX):
         yield from (info for info in storage.list(folder) if info.key in gone)
     for number in earlier:
         yield manifests[manifest_key(number)]
@@ -137,11 +140,14 @@ def _generation_of(key: str) -> int:
 
 
 def _named(result: GenerationResult, committed: list[int]) -> set[str]:
-    """Return the names of the data that manifests name."""
+    """Return the names of the data that manifests name, and of what derives from them."""
     named: set[str] = set()
     for number in committed:
         manifest = result.read_manifest(number)
         named.update(file.stored.name for file in (*manifest.files, *manifest.index))
+        groups = find_groups(result, number)
+        if groups is not None:
+            named.update((groups_key(number), *(stored.name for stored in groups.stored)))
     return named
 
 

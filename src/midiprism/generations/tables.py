@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
+from midiprism.generations.layout import GROUPS, LINKS, PATHS, SONGS, TRACKS
 from midiprism.stores.parquet.io import open_reader, open_writer, parquet_errors
 from midiprism.stores.parquet.schema import (
     LINK_COLUMNS,
@@ -49,12 +49,18 @@ OUTCOME_COLUMNS = (
 )
 """The same fields as in the table of songs of a local result, but for those that derive from all songs."""
 
+GROUP_COLUMNS = (
+    ParquetColumn("blake3", "string", description="BLAKE3 of the song's bytes"),
+    *(_COLUMNS_BY_NAME[name] for name in ("song_group", "fold", "song_key", "song_key_strength")),
+)
+"""Those that derive from all songs: a row for each song whose bytes could be read."""
 
 COLUMNS_OF: Mapping[str, Sequence[ParquetColumn]] = {
     TRACKS: TRACK_COLUMNS,
     LINKS: LINK_COLUMNS,
     SONGS: OUTCOME_COLUMNS,
     PATHS: PATH_COLUMNS,
+    GROUPS: GROUP_COLUMNS,
 }
 """The columns of each table of a result."""
 

@@ -126,20 +126,34 @@ def group_songs(
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
     """
-    prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8").astype(
-        np.uint64
-    )
+    prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8")
+    return group_songs_by_prefixes(prefixes.astype(np.uint64), has_tracks, titles, notes, similar)
+
+
+def group_songs_by_prefixes(
+    prefixes: GroupKeys,
+    has_tracks: BoolArray,
+    titles: TitleHashes,
+    notes: NoteHashes,
+    similar: SimilarSongs | None = None,
+) -> GroupKeys:
+    """Return the group of each song as ``group_songs`` does.
+
+    Args:
+        prefixes: the first 8 bytes of the digest of each song as numbers, the first byte the highest.
+        has_tracks: likewise, and what follows.
+    """
     roots = np.arange(len(prefixes), dtype=np.int64)
     if similar is not None:
         _join(roots, *_distinct(*similar))
-    shared = [_shared(*_trusted_titles(titles, has_tracks)), _shared(*notes)]
+    shared = [shared_by_songs(*_trusted_titles(titles, has_tracks)), shared_by_songs(*notes)]
     for songs, keys in shared:
         few = _counts(keys) <= MAX_GROUPS
         _join(roots, songs[few], keys[few])
     many = []
     for songs, keys in shared:
         wide = _counts(keys) > MAX_GROUPS
-        groups, group_keys = _shared(roots[songs[wide]], keys[wide])
+        groups, group_keys = shared_by_songs(roots[songs[wide]], keys[wide])
         few = _counts(group_keys) <= MAX_GROUPS
         many.append((groups[few], group_keys[few]))
     for songs, keys in many:
@@ -187,7 +201,7 @@ def _counts(sorted_keys: IntArray) -> IntArray:
     return np.repeat(counts, counts)
 
 
-def _shared(songs: IntArray, keys: IntArray) -> SongKeys:
+def shared_by_songs(songs: IntArray, keys: IntArray) -> SongKeys:
     """Return the distinct pairs of a song and a key that several songs have, sorted by the key."""
     songs, keys = _distinct(songs, keys)
     several = _counts(keys) > 1

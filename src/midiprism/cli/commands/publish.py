@@ -24,8 +24,10 @@ def publish(
 ) -> int:
     """Publish the tracks, links and songs of a result in object storage as tables for other programs.
 
-    The tables name the files of the newest generation. The same command brings them up to date.
+    The tables name the files of the newest generation, and its groups, if `midiprism groups` has made them.
+    The same command brings them up to date.
     """
+    from midiprism.generations.layout import GROUPS
     from midiprism.generations.publication.publish import publish_result
 
     published = [*publish_result(url, table_format)]
@@ -36,6 +38,8 @@ def publish(
                 f"{escape_unprintable(table.location)}: generation {table.generation}, "
                 f"{pluralize(table.files, 'file')}, {pluralize(table.rows, 'row')}"
             )
+        if all(table.table != GROUPS for table in published):
+            console.print("Without groups of songs: `midiprism groups` makes those of this generation.")
     if output.as_json:
         print_json({"format": str(table_format), "tables": [table._asdict() for table in published]})
     return exit_codes.DONE

@@ -1,16 +1,18 @@
 """Show and check results in object storage, for ``midiprism status`` and ``midiprism verify``."""
 
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import typer
 
 from midiprism.cli import exit_codes
+from midiprism.cli.commands.split_options import EngineChoice, EngineOptions
 from midiprism.cli.interrupt import interruptible
 from midiprism.cli.options import SummaryOptions
+from midiprism.cli.render.check_progress import show_check_progress
 from midiprism.cli.render.generation_text import (
     damage_lines,
     failed_song_line,
-    show_file_progress,
     status_lines,
     status_to_json,
     verification_to_json,
@@ -66,17 +68,34 @@ def _print_failed(status: "GenerationStatus", *, as_json: bool, quiet: bool) -> 
         print_message("No song failed.")
 
 
-def verify_storage(url: str, output: SummaryOptions) -> int:
-    """Check a result, print what is damaged, and return the exit code."""
-    from midiprism.generations.errors import GenerationStoppedError
-    from midiprism.generations.verify import verify_generations
+def verify_storage(url: str, output: SummaryOptions, options: EngineOptions, workers: int | None) -> int:
+    """Check a result, print what is damaged, and return the exit code.
 
-    with (
-        interruptible("Stopping; a second signal stops at once.") as stop,
-        show_file_progress(quiet=output.quiet) as on_file,
-    ):
+    Args:
+        url: of the result.
+        output: how to print.
+        options: options that choose the engine.
+        workers: worker processes of each machine; None for one per processor.
+    """
+    from midiprism.generations import engine
+    from midiprism.generations.engines import ENGINES
+    from midiprism.generations.errors import GenerationStoppedError
+    from midiprism.generations.splitting import Machine
+    from midiprism.generations.verify import verify_generations
+    from midiprism.pipeline.resource_defaults import cpus
+
+    options.require_ray()
+    name = options.engine or EngineChoice.local
+    with ExitStack() as stack:
+        stop = stack.enter_context(interruptible("Stopping; a second signal stops at once."))
+        display = stack.enter_context(show_check_progress(quiet=output.quiet))
+        machine = Machine(cpus() if workers is None else workers, stop=stop, on_songs=display.add_files)
+        chosen = ENGINES[name](engine.EngineOptions(machine, workers, options.address))
+        stack.enter_context(closing(chosen))
         try:
-            verification = verify_generations(url, stop, on_file)
+            verification = verify_generations(
+                url, machine, chosen, display.show, adapt_workers=workers is None
+            )
         except GenerationStoppedError:
             return stop.exit_code
     if not output.quiet:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midiprism.cli.commands.split_options import MAX_WORKERS, EngineOptions
 from midiprism.cli.commands.storage_results import require_unused, verify_storage
-from midiprism.cli.option_values import parse_share
+from midiprism.cli.option_values import parse_auto_int, parse_share
 from midiprism.cli.options import CatalogOptions, ReadableOutArgument, SummaryOptions, VerboseOption
 from midiprism.cli.render.terminal import print_json
 from midiprism.cli.render.verify_text import format_progress, print_repair, print_verification
@@ -49,6 +50,15 @@ def verify(
     catalog: CatalogOptions,
     output: SummaryOptions,
     scope_options: ScopeOptions,
+    engine: EngineOptions,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="With a URL: number of worker processes of each machine. auto: one per processor, fewer for "
+            "a small result. 0: everything in this process.  [default: auto]",
+        ),
+    ] = None,
     repair: Annotated[
         bool,
         typer.Option(
@@ -74,7 +84,13 @@ def verify(
     if is_storage_url(out):
         scope_values = {"sample": scope_options.sample, "since": scope_options.since}
         require_unused(database=catalog.database, schema=catalog.schema, repair=repair, **scope_values)
-        return verify_storage(out, output)
+        return verify_storage(
+            out, output, engine, parse_auto_int("--workers", workers or "auto", 0, MAX_WORKERS)
+        )
+    if engine != EngineOptions() or workers is not None:
+        raise UsageError(
+            "--engine, --address and --workers are for results in object storage: leave them out."
+        )
     scope, since_date = parse_scope(scope_options.sample, scope_options.since)
     result = locate(out, catalog, quiet=output.quiet)
     request = {

@@ -171,6 +171,8 @@ def status_lines(status: "GenerationStatus") -> Iterator[str]:
         yield f"{url}: generation {manifest.number}, {files} with {format_size(status.size)}."
         yield ""
         yield from _count_lines(manifest.outcomes, manifest.rows("tracks"), manifest.rows("links"))
+        if status.groups is not None:
+            yield format_count("groups", status.groups.groups, "of songs, none in two folds")
     else:
         yield f"{url}: no generation is committed yet."
     if opened is None:
@@ -195,6 +197,7 @@ def status_to_json(status: "GenerationStatus") -> dict[str, Any]:
         "outcomes": manifest.outcomes,
         "tracks": manifest.rows("tracks"),
         "links": manifest.rows("links"),
+        "groups": None if status.groups is None else status.groups.groups,
         "files": len(manifest.files),
         "bytes": status.size,
         "open": None
@@ -216,7 +219,7 @@ def failed_song_line(song: "FailedSong") -> str:
 
 
 class FileProgress(NamedTuple):
-    """Progress of a check, as displays take it."""
+    """Progress over the files of a result, as displays take it."""
 
     seen: int
     total: int
@@ -229,7 +232,7 @@ def _format_files(progress: FileProgress) -> str:
 
 @contextmanager
 def show_file_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many files are checked, of how many."""
+    """Give a function that shows how many files are checked or read, of how many."""
     if quiet:
         yield lambda _done, _total: None
         return

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from midiprism.generations.engine import EngineOptions
-from midiprism.generations.pass_task import PassTask
+from midiprism.generations.engine import Done, EngineOptions, EngineTask
 
 
 class LocalEngine:
@@ -12,10 +11,9 @@ class LocalEngine:
     def __init__(self, _options: EngineOptions | None = None) -> None:
         pass
 
-    def map(self, task: PassTask, numbers: Sequence[int]) -> Iterator[int]:
+    def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
         for number in numbers:
-            task(number)
-            yield number
+            yield Done(number, task(number))
 
     def close(self) -> None:
         pass

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from midiprism.errors import UsageError
-from midiprism.generations.engine import EngineOptions
+from midiprism.generations.engine import Done, EngineOptions, EngineTask, TaskAddress
 from midiprism.generations.engines.ray_agent import AgentSettings, TaskFailure
 from midiprism.generations.engines.ray_cluster import REFRESH_SECONDS, Agent, RayCluster, first_reason
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
-from midiprism.generations.pass_task import PassTask
 from midiprism.objects import ObjectMissingError
 
 MAX_TRIES = 5
@@ -36,12 +35,13 @@ class RayEngine:
         self._clock = clock
         self._cluster: RayCluster | None = None
 
-    def map(self, task: PassTask, numbers: Sequence[int]) -> Iterator[int]:
+    def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
         if not numbers:
             return
+        address = task.address()
         if self._cluster is None:
-            self._cluster = RayCluster(self._options, _settings_of(task), self._ray, self._clock)
-        yield from _RayPass(self._cluster, self._options, task, numbers).run()
+            self._cluster = RayCluster(self._options, _settings_of(address), self._ray, self._clock)
+        yield from _RayTasks(self._cluster, self._options, address, numbers).run()
 
     def close(self) -> None:
         if self._cluster is not None:
@@ -49,23 +49,23 @@ class RayEngine:
             self._cluster = None
 
 
-def _settings_of(task: PassTask) -> AgentSettings:
+def _settings_of(task: TaskAddress) -> AgentSettings:
     """Return the settings of agents.
 
     Raises:
         UsageError: a URL means another place on each node.
     """
-    urls = task.generation.storage.url, task.generation.source.url
+    urls = task.result_url, task.source_url
     if any(url.startswith("memory://") for url in urls):
         raise UsageError("memory:// is seen by one process only: the engine ray needs other storage.")
     return AgentSettings(*urls, workers=0)
 
 
-class _RayPass:
-    """The tasks of one pass on their way to agents and back."""
+class _RayTasks:
+    """The tasks of one pass or check on their way to agents and back."""
 
     def __init__(
-        self, cluster: RayCluster, options: EngineOptions, task: PassTask, numbers: Sequence[int]
+        self, cluster: RayCluster, options: EngineOptions, task: TaskAddress, numbers: Sequence[int]
     ) -> None:
         self._cluster = cluster
         self._stop = options.machine.stop
@@ -74,8 +74,8 @@ class _RayPass:
         self._running: dict[Any, Agent] = {}
         self._failures: Counter[int] = Counter()
 
-    def run(self) -> Iterator[int]:
-        """Yield the numbers of tasks that are recorded.
+    def run(self) -> Iterator[Done]:
+        """Yield the tasks that are done.
 
         Raises:
             MidiprismError: a task, or all nodes, failed too often.
@@ -86,9 +86,9 @@ class _RayPass:
                 raise GenerationStoppedError
             self._hand_out()
             for answer in self._answers():
-                number = self._receive(answer, self._running.pop(answer))
-                if number is not None:
-                    yield number
+                done = self._receive(answer, self._running.pop(answer))
+                if done is not None:
+                    yield done
             if time.monotonic() - polled > REFRESH_SECONDS:
                 polled = time.monotonic()
                 self._cluster.poll_progress()
@@ -98,8 +98,7 @@ class _RayPass:
             if not self._waiting:
                 return
             number = self._waiting.popleft()
-            plan = self._task.generation.plan
-            answer = self._cluster.submit(agent, plan.number, self._task.pass_name, number)
+            answer = self._cluster.submit(agent, self._task.generation, self._task.name, number)
             self._running[answer] = agent
 
     def _answers(self) -> Sequence[Any]:
@@ -109,12 +108,12 @@ class _RayPass:
         ready, _ = self._cluster.ray.wait([*self._running], timeout=_WAIT_SECONDS)
         return [*ready]
 
-    def _receive(self, answer: Any, agent: Agent) -> int | None:
-        """Return the number of a task if it is recorded."""
+    def _receive(self, answer: Any, agent: Agent) -> Done | None:
+        """Return a task if it is done."""
         ray, number = self._cluster.ray, agent.number
         assert number is not None
         try:
-            failure, totals = ray.get(answer)
+            failure, totals, value = ray.get(answer)
         except ray.exceptions.RayTaskError:  # a defect of midiprism
             raise
         except ray.exceptions.RayError as error:
@@ -125,7 +124,7 @@ class _RayPass:
         if failure is not None:
             self._fail(number, failure)
             return None
-        return number
+        return Done(number, value)
 
     def _fail(self, number: int, failure: TaskFailure) -> None:
         """Try a task again later, unless it has failed too often.
@@ -142,7 +141,7 @@ class _RayPass:
         self._failures[number] += 1
         if self._failures[number] >= MAX_TRIES:
             raise GenerationError(
-                f"Task {number} of pass {self._task.pass_name.upper()} failed {MAX_TRIES} times. The last "
-                f"time: {failure.message} What is recorded stays; the same command continues."
+                f"Task {number} of {self._task.title} failed {MAX_TRIES} times. The last time: "
+                f"{failure.message} {self._task.hint}"
             )
         self._waiting.append(number)

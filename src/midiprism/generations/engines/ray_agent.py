@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_of
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
+from midiprism.generations.engine import EngineTask
+from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.result import open_result
 from midiprism.generations.splitting import Machine
+from midiprism.generations.verification.check_task import Checker, CheckTask
 from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.objects import ObjectMissingError, ObjectStorageError, open_storage
 
@@ -24,7 +27,7 @@ class AgentSettings(NamedTuple):
 
     Attributes:
         result_url: of the result.
-        source_url: of the songs; nothing else is read.
+        source_url: of the songs; nothing else is read. Empty where no songs are read.
         workers: worker processes of the node; 0 for none.
         version: of midiprism, which the node must have too.
     """
@@ -39,7 +42,8 @@ class AgentTotals(NamedTuple):
     """The work of an agent since it began.
 
     Attributes:
-        songs: songs that were split; those of passes A and C count separately.
+        songs: songs that were split, of which those of passes A and C count separately, or files that were
+            checked.
         timers: the stage timers of its workers; see ``midiprism.metrics.stage_timers``.
     """
 
@@ -62,10 +66,11 @@ class TaskFailure(NamedTuple):
 
 
 class TaskAnswer(NamedTuple):
-    """The answer to a task: its failure, None if it is recorded, and the totals of the agent."""
+    """The answer to a task: its failure, None if it is done, the totals of the agent, and its own answer."""
 
     failure: TaskFailure | None
     totals: AgentTotals
+    value: Any = None
 
 
 class NodeAgent:
@@ -79,6 +84,7 @@ class NodeAgent:
         self._totals = AgentTotals()
         self._generation: OpenGeneration | None = None
         self._pass_name = ""
+        self._checker: Checker | None = None
 
     def end_with_node(self) -> None:
         """End this process when Ray's process of the node has ended, which Ray does not always do."""
@@ -91,22 +97,35 @@ class NodeAgent:
             return TaskFailure(f"It has midiprism {here}, and the command has {there}: install the same.")
         return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
 
-    def run(self, generation: int, pass_name: str, number: int) -> TaskAnswer:
+    def run(self, generation: int, name: str, number: int) -> TaskAnswer:
         """Do a task of a generation."""
-        failure = self._failure(lambda: self._task(generation, pass_name)(number))
-        return TaskAnswer(failure, self._totals)
+        values: list[Any] = []
+        failure = self._failure(lambda: values.append(self._task(generation, name)(number)))
+        return TaskAnswer(failure, self._totals, *values)
 
     def progress(self) -> AgentTotals:
         """Return what the agent has done so far. It may be called while a task runs."""
         return self._totals
 
-    def _task(self, number: int, pass_name: str) -> PassTask:
-        """Return the task of a pass, whose workers stay until another pass begins."""
+    def _task(self, number: int, name: str) -> EngineTask:
+        """Return a task, whose workers stay until those of another pass begin."""
+        if name not in PASSES_OF_REDO:
+            return CheckTask(self._open_checker(number), name)
         generation = self._open(number)
-        if pass_name != self._pass_name:
+        if name != self._pass_name:
             generation.close_splitters()
-            self._pass_name = pass_name
-        return PassTask(generation, pass_name)
+            self._pass_name = name
+        return PassTask(generation, name)
+
+    def _open_checker(self, number: int) -> Checker:
+        """Return what checks a generation, whose manifest is read once for all tasks."""
+        if self._checker is None or self._checker.number != number:
+            result = open_result(open_storage(self._settings.result_url))
+            self._checker = Checker(result, number, self._machine())
+        return self._checker
+
+    def _machine(self) -> Machine:
+        return Machine(self._settings.workers, on_songs=self._add_songs, on_timers=self._add_timers)
 
     def _open(self, number: int) -> OpenGeneration:
         """Return a generation, whose records are read once for all tasks.
@@ -120,10 +139,9 @@ class NodeAgent:
             plan = result.read_plan(number)
             if plan.source != source.url:
                 raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
-            machine = Machine(settings.workers, on_songs=self._add_songs, on_timers=self._add_timers)
             if self._generation is not None:
                 self._generation.close_splitters()
-            self._generation = OpenGeneration(result, plan, source, machine)
+            self._generation = OpenGeneration(result, plan, source, self._machine())
         return self._generation
 
     def _add_songs(self, count: int) -> None:

@@ -122,10 +122,10 @@ class RayCluster:
             if agent.check is None and agent.number is None and self._agents.get(agent.node) is agent:
                 yield agent
 
-    def submit(self, agent: Agent, generation: int, pass_name: str, number: int) -> Any:
+    def submit(self, agent: Agent, generation: int, name: str, number: int) -> Any:
         """Let an agent run a task, and return the reference to its answer."""
         agent.number = number
-        return agent.handle.run.remote(generation, pass_name, number)
+        return agent.handle.run.remote(generation, name, number)
 
     def finish(self, agent: Agent, totals: AgentTotals) -> None:
         """Count what an agent did; it is free again."""

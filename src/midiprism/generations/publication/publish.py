@@ -1,8 +1,11 @@
 """Publishes the tables of a result in a format by its name."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from midiprism.errors import UsageError
+from midiprism.generations.groups.table import find_groups
+from midiprism.generations.layout import GROUPS
 from midiprism.generations.publication.delta import publish_delta
 from midiprism.generations.publication.iceberg import publish_iceberg
 from midiprism.generations.publication.table import COLUMNS, PublishedTable, TableSource
@@ -19,6 +22,8 @@ FORMATS: Mapping[str, Callable[[TableSource], PublishedTable]] = {
 def publish_result(url: str, table_format: str) -> Iterator[PublishedTable]:
     """Publish the tables of the newest generation of a result, and yield each.
 
+    The groups of its songs are among them if they were made.
+
     Args:
         url: of the result.
         table_format: a key of ``FORMATS``.
@@ -30,8 +35,13 @@ def publish_result(url: str, table_format: str) -> Iterator[PublishedTable]:
     """
     place = parse_storage_url(url)
     storage = open_storage(url)
-    manifest = open_result(storage).newest_manifest()
+    result = open_result(storage)
+    manifest = result.newest_manifest()
     if not manifest.number:
         raise UsageError(f"{place} has no committed generation yet: `midiprism split` makes one.")
+    groups = find_groups(result, manifest.number)
+    if groups is not None:
+        manifest = replace(manifest, files=(*manifest.files, *groups.files))
     for table in COLUMNS:
-        yield FORMATS[table_format](TableSource(table, storage, place, manifest))
+        if table != GROUPS or groups is not None:
+            yield FORMATS[table_format](TableSource(table, storage, place, manifest))

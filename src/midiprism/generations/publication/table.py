@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from midiprism.generations.layout import LINKS, SONGS, TRACKS
+from midiprism.generations.layout import GROUPS, LINKS, SONGS, TRACKS
 from midiprism.generations.result import Manifest, TableFile
-from midiprism.generations.tables import OUTCOME_COLUMNS
+from midiprism.generations.tables import GROUP_COLUMNS, OUTCOME_COLUMNS
 from midiprism.objects import ObjectStorage, StorageUrl
 from midiprism.stores.parquet.schema import LINK_COLUMNS, TRACK_COLUMNS, make_schema
 
-COLUMNS = {TRACKS: TRACK_COLUMNS, LINKS: LINK_COLUMNS, SONGS: OUTCOME_COLUMNS}
+COLUMNS = {TRACKS: TRACK_COLUMNS, LINKS: LINK_COLUMNS, SONGS: OUTCOME_COLUMNS, GROUPS: GROUP_COLUMNS}
 """The columns of the tables that are published."""
 
 GENERATION_PROPERTY = "midiprism.generation"
