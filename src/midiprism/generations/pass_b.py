@@ -42,7 +42,7 @@ class PrefixLanes(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """What is decided about a prefix.
+    """The choices for a prefix.
 
     Attributes:
         bits: for each chunk those of its songs and then of its tracks.
