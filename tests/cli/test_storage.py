@@ -66,6 +66,8 @@ def test_what_limited_a_run_is_told(run_cli: Run, songs: str, lake: str) -> None
     assert "With so many machines it would take about: 1: " in output
     facts = json.loads(run_cli("analyze", lake, "--json")[1])
     assert [it["pass"] for it in facts["passes"]] == ["a", "b", "c"]
+    assert "workers: facts of tracks" in output
+    assert sum(facts["passes"][0]["task_shares"].values()) == pytest.approx(1, abs=0.01)
     code, _, error = run_cli("analyze", lake, "--html")
     assert code == 2
     assert "are for results in folders" in error

@@ -3,7 +3,10 @@
 import pytest
 
 from midiprism.generations.bottleneck import analyze_generation, limits_of
+from midiprism.generations.errors import GenerationError
 from midiprism.generations.run import split_to_storage
+from midiprism.generations.splitting import Machine
+from midiprism.generations.stage_clocks import ClockSeconds
 from midiprism.generations.usage import Usage
 from midiprism.objects.counting import RequestCounts
 from support.generation_results import memory_url, options, parts, some_songs, source_with
@@ -69,3 +72,59 @@ def test_a_run_states_what_it_used() -> None:
     assert limits.passes[0].usage.requests.gets > 10
     assert limits.passes[0].usage.worker_seconds > 0
     assert limits.forecasts[0].seconds > 0
+
+
+def test_shares_of_tasks_and_workers_are_those_of_their_clocks() -> None:
+    clocks = ClockSeconds(reads=2, workers=5, writes=1, splitting=3, facts=1, idle=4)
+    limits = limits_of("s3://lake/out", 1, {"c": usage(1, 10)._replace(clocks=clocks)})
+    assert limits.passes[0].task_shares == {"reads": 0.2, "workers": 0.5, "writes": 0.1, "own": 0.2}
+    assert limits.passes[0].worker_shares == {
+        "reading": 0,
+        "splitting": 0.375,
+        "facts": 0.125,
+        "hashing": 0,
+        "storing": 0,
+        "idle": 0.5,
+    }
+    assert limits_of("s3://lake/out", 1, {"b": usage(1, 10)}).passes[0].worker_shares == {}
+
+
+@pytest.mark.parametrize(
+    ("clocks", "busy", "limit"),
+    [
+        (ClockSeconds(reads=4, writes=2, workers=3, splitting=9), 0.3, "storage"),
+        (ClockSeconds(reads=1, workers=8, splitting=9, idle=9), 0.3, "workers"),
+        (ClockSeconds(reads=1, workers=8, splitting=9, queued=3), 0.3, "queue"),
+        (ClockSeconds(reads=1, workers=2, splitting=9, queued=3), 0.3, "task"),
+        (ClockSeconds(reads=8, workers=2, splitting=9), 0.9, "processors"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_clocks_tell_what_a_pass_waited_for(clocks: ClockSeconds, busy: float, limit: str) -> None:
+    limits = limits_of("s3://lake/out", 1, {"a": usage(1, 10, busy=busy)._replace(clocks=clocks)})
+    assert limits.passes[0].limit == limit
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_states_where_the_time_of_tasks_and_workers_went(workers: int) -> None:
+    url = memory_url()
+    machine = Machine(workers)
+    split_to_storage(source_with(some_songs(10)), url, options(), parts(machine=machine))
+    passes = {it.name: it for it in analyze_generation(url).passes}
+    for it in passes.values():
+        clocks = it.usage.clocks
+        assert clocks.reads > 0
+        assert clocks.writes > 0
+    for name in ("a", "c"):
+        clocks = passes[name].usage.clocks
+        assert min(clocks.workers, clocks.reading, clocks.splitting, clocks.hashing) > 0
+    assert passes["a"].usage.clocks.facts == 0 < passes["c"].usage.clocks.facts
+    assert passes["b"].worker_shares == {}
+
+
+def test_a_manifest_of_an_earlier_version_states_no_clocks() -> None:
+    stated = usage(1, 10).as_json()
+    del stated["clocks"]
+    assert Usage.from_json(stated).clocks == ClockSeconds()
+    with pytest.raises(GenerationError, match="does not state"):
+        Usage.from_json({**stated, "clocks": {"reads": "long"}})

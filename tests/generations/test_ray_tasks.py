@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from midiprism.errors import UsageError
+from midiprism.generations.bottleneck import analyze_generation
 from midiprism.generations.engine import EngineOptions
 from midiprism.generations.engines.ray import RayEngine
 from midiprism.generations.engines.ray_agent import AgentSettings, NodeAgent
@@ -56,8 +57,10 @@ def _split(
 def test_agents_of_all_nodes_make_the_result_of_a_local_run(tmp_path: Path, songs: dict[str, bytes]) -> None:
     expected = local_rows(songs, tmp_path)
     ray = FakeRay()
-    assert stored_rows(_split(tmp_path, ray)) == expected
+    url = _split(tmp_path, ray)
+    assert stored_rows(url) == expected
     assert sorted(ray.actors_started) == [node_id(0), node_id(1)]
+    assert analyze_generation(url).passes[0].worker_shares["splitting"] > 0
 
 
 def test_agents_split_songs_again(tmp_path: Path, songs: dict[str, bytes]) -> None:

@@ -11,6 +11,9 @@ from midiprism.objects import open_storage
 BUSY_SHARE = 0.8
 """Share of the workers' time from which on processors limit a pass."""
 
+QUEUED_SHARE = 0.25
+"""Share of the workers' time without a processor from which on that is the limit."""
+
 STRAGGLER_FACTOR = 2.0
 """A pass has stragglers if its longest task took so many times as long as the mean."""
 
@@ -23,13 +26,19 @@ READS_PER_SECOND = 5_500
 _MAX_DOUBLINGS = 12
 
 
+TASK_CLOCKS = ("reads", "workers", "writes")
+WORKER_CLOCKS = ("reading", "splitting", "facts", "hashing", "storing", "idle")
+"""Fields of ``ClockSeconds`` about tasks, and about their workers."""
+
+
 class PassLimits(NamedTuple):
     """A pass of a generation.
 
     Attributes:
         name: one of ``PASSES_OF_REDO``.
         usage: of all its tasks.
-        limit: ``processors``, or ``storage`` where workers waited for it.
+        limit: ``processors`` that were busy; ``storage`` that tasks waited for; ``queue``: workers waited for
+            a processor; ``workers`` that tasks waited for; or ``task``, the own work of tasks.
         has_stragglers: whether single tasks took much longer than others.
     """
 
@@ -56,6 +65,24 @@ class PassLimits(NamedTuple):
     def reads_per_second(self) -> float:
         """Reads a second of one machine."""
         return self.usage.requests.gets / self.usage.seconds if self.usage.seconds else 0.0
+
+    @property
+    def task_shares(self) -> dict[str, float]:
+        """Shares of the tasks' time, by ``TASK_CLOCKS``, and of their ``own`` work."""
+        clocks, seconds = self.usage.clocks, self.usage.seconds
+        parts = {name: getattr(clocks, name) for name in TASK_CLOCKS}
+        return _shares({**parts, "own": max(0.0, seconds - sum(parts.values()))})
+
+    @property
+    def worker_shares(self) -> dict[str, float]:
+        """Shares of the workers' time, by ``WORKER_CLOCKS``; none where no workers were used."""
+        return _shares({name: getattr(self.usage.clocks, name) for name in WORKER_CLOCKS})
+
+    @property
+    def queued_share(self) -> float:
+        """Share of the workers' time in which they were ready and had no processor, 0 to 1."""
+        total = sum(getattr(self.usage.clocks, name) for name in WORKER_CLOCKS)
+        return min(1.0, self.usage.clocks.queued / total) if total else 0.0
 
     def seconds_with(self, machines: int) -> float:
         """Return the time of the pass with so many machines like those that did it."""
@@ -140,6 +167,29 @@ def limits_of(url: str, generation: int, usage: Mapping[str, Usage]) -> Generati
 def _pass_limits(name: str, usage: Usage) -> PassLimits:
     found = PassLimits(name, usage, "", has_stragglers=False)
     return found._replace(
-        limit="processors" if found.busy_share >= BUSY_SHARE else "storage",
+        limit=_limit_of(found),
         has_stragglers=usage.tasks > 1 and usage.longest > STRAGGLER_FACTOR * found.mean_seconds,
     )
+
+
+def _limit_of(found: PassLimits) -> str:
+    shares = found.task_shares
+    if found.busy_share >= BUSY_SHARE:
+        return "processors"
+    if not any(found.usage.clocks):  # an earlier version, which had none
+        return "storage"
+    waits = {
+        "storage": shares["reads"] + shares["writes"],
+        "workers": shares["workers"],
+        "task": shares["own"],
+    }
+    limit = max(waits, key=waits.__getitem__)
+    if limit == "workers" and found.queued_share >= QUEUED_SHARE:
+        return "queue"
+    return limit
+
+
+def _shares(parts: Mapping[str, float]) -> dict[str, float]:
+    """Return each part as a share of their sum; nothing if that is 0."""
+    total = sum(parts.values())
+    return {name: part / total for name, part in parts.items()} if total > 0 else {}

@@ -15,6 +15,7 @@ from midiprism.generations.plan import Plan
 from midiprism.generations.result import GenerationResult, Manifest, ResultIdentity, TableFile
 from midiprism.generations.rewriting import chunk_of
 from midiprism.generations.splitting import Machine, SongSplitter
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, raise_errors
 from midiprism.generations.usage import METER, USAGE, Usage, usage_of_records
 from midiprism.objects import ObjectMissingError, ObjectStorage, ReadRequest, create_record
@@ -276,9 +277,10 @@ class OpenGeneration:
     @cached_property
     def _records_of_a(self) -> tuple[Sequence[ChunkDigests], Sequence[StoredDigests]]:
         """The records of pass A, which must be complete, of chunks and of those of earlier generations."""
-        records = self.records("a")
-        chunks = [ChunkDigests.from_json(record) for record in islice(records, len(self.plan.chunks))]
-        base_chunks = [*map(StoredDigests.from_json, records)]
+        with CLOCKS.measure("reads"):
+            records = self.records("a")
+            chunks = [ChunkDigests.from_json(record) for record in islice(records, len(self.plan.chunks))]
+            base_chunks = [*map(StoredDigests.from_json, records)]
         self._require_lanes([*chunks, *base_chunks])
         return chunks, base_chunks
 
@@ -301,21 +303,25 @@ class OpenGeneration:
     def kept_objects(self) -> Sequence[tuple[StoredObject, int]]:
         """Bits that pass S wrote for each prefix, and how many are set; it must be complete."""
         try:
-            return [(StoredObject.from_json(it.get("kept")), int(it["count"])) for it in self.records("s")]
+            with CLOCKS.measure("reads"):
+                records = [*self.records("s")]
+            return [(StoredObject.from_json(it.get("kept")), int(it["count"])) for it in records]
         except (KeyError, TypeError, ValueError) as error:
             raise GenerationError("A record of pass S is not as midiprism writes it.") from error
 
     @cached_property
     def kept_tracks(self) -> Sequence[StoredDigests]:
         """Tracks of songs that stay as they are, by chunk of earlier generations; pass T must be complete."""
-        records = [*map(StoredDigests.from_json, self.records("t"))] if self.plan.redo else []
+        with CLOCKS.measure("reads"):
+            records = [*map(StoredDigests.from_json, self.records("t"))] if self.plan.redo else []
         self._require_lanes(records)
         return records
 
     @cached_property
     def first_objects(self) -> Sequence[StoredObject]:
         """The bits that pass B wrote for each prefix, which must be complete."""
-        return [StoredObject.from_json(record.get("first")) for record in self.records("b")]
+        with CLOCKS.measure("reads"):
+            return [StoredObject.from_json(record.get("first")) for record in self.records("b")]
 
     @cached_property
     def bit_starts(self) -> "NDArray[np.int64]":

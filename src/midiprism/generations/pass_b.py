@@ -17,6 +17,7 @@ from midiprism.generations.digests import (
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import INDEX
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration, StoredDigests
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import put_object, raise_errors, read_objects
 from midiprism.objects import ReadRequest
 
@@ -142,11 +143,12 @@ def read_lanes(
         first, middle, last = starts[2 * prefix : 2 * prefix + 3]
         requests.append(ReadRequest(record.digests.name, first, last))
         song_sizes.append(middle - first)
-    answers = raise_errors(generation.storage.read_many(requests))
-    for size, answer in zip(song_sizes, answers, strict=True):
-        for lane, digests in enumerate((answer[:size], answer[size:])):
-            lanes.joined[lane].extend(digests)
-            lanes.sizes[lane].append(len(digests) // DIGEST_BYTES)
+    with CLOCKS.measure("reads"):
+        answers = raise_errors(generation.storage.read_many(requests))
+        for size, answer in zip(song_sizes, answers, strict=True):
+            for lane, digests in enumerate((answer[:size], answer[size:])):
+                lanes.joined[lane].extend(digests)
+                lanes.sizes[lane].append(len(digests) // DIGEST_BYTES)
     return lanes
 
 
@@ -154,8 +156,9 @@ def _known_lanes(generation: OpenGeneration, prefix: int) -> tuple[list[bytes], 
     """Return the digests of songs and of tracks that each earlier generation has added with a prefix."""
     objects = [file.stored for file in generation.base.index if file.table == str(prefix)]
     songs, tracks = [], []
-    for stored, data in zip(objects, read_objects(generation.storage, objects), strict=True):
-        middle = stored.rows * DIGEST_BYTES
-        songs.append(data[:middle])
-        tracks.append(data[middle:])
+    with CLOCKS.measure("reads"):
+        for stored, data in zip(objects, read_objects(generation.storage, objects), strict=True):
+            middle = stored.rows * DIGEST_BYTES
+            songs.append(data[:middle])
+            tracks.append(data[middle:])
     return songs, tracks

@@ -32,6 +32,7 @@ from midiprism.generations.song_pack import (
     write_first_tracks,
 )
 from midiprism.generations.splitting import BATCH_SONGS
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors, read_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, decode_table, encode_table
 from midiprism.objects import ReadRequest
@@ -73,7 +74,9 @@ def chosen_digests(
     """
     digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
     found: tuple[set[bytes], set[bytes]] = (set(), set())
-    answers = raise_errors(generation.storage.read_many(generation.first_bit_requests(number)))
+    requests = generation.first_bit_requests(number)
+    with CLOCKS.measure("reads"):
+        answers = [*raise_errors(generation.storage.read_many(requests))]
     for prefix, bits in zip(range(generation.identity.prefixes), answers, strict=True):
         at = 0
         for lane in (SONG_LANE, TRACK_LANE):

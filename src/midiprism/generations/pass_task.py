@@ -9,6 +9,7 @@ from midiprism.generations.pass_a import digest_chunk
 from midiprism.generations.pass_b import choose_first, choose_kept_songs
 from midiprism.generations.pass_c import write_chunk
 from midiprism.generations.redo import digest_base_chunk, find_kept_tracks, rewrite_base_chunk
+from midiprism.generations.stage_clocks import CLOCKS
 
 Task = Callable[[OpenGeneration, int], None]
 
@@ -63,4 +64,5 @@ class PassTask:
             MidiprismError: it cannot be done now.
         """
         if not self.generation.is_done(self.pass_name, number):
+            CLOCKS.take()  # what is not of this task
             TASKS[self.pass_name](self.generation, number)

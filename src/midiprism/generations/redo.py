@@ -13,8 +13,11 @@ from midiprism.generations.open_generation import Attempt, OpenGeneration, Store
 from midiprism.generations.pass_c import chosen_digests
 from midiprism.generations.result import TableFile
 from midiprism.generations.rewriting import FileRewriter, chunk_of, read_digests
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import put_object, raise_errors, read_object
 from midiprism.objects import ReadRequest
+
+_LINK_DIGESTS = ("song_blake3", "track_blake3")
 
 
 def digest_base_chunk(generation: OpenGeneration, number: int) -> None:
@@ -32,7 +35,8 @@ def digest_base_chunk(generation: OpenGeneration, number: int) -> None:
     tracks: set[bytes] = set()
     for file in generation.base_chunks[number - len(generation.plan.chunks)]:
         if file.table in (SONGS, TRACKS):
-            digests = read_digests(generation.storage, file)
+            with CLOCKS.measure("reads"):
+                digests = read_digests(generation.storage, file)
             (songs if file.table == SONGS else tracks).update(_shortened(digests))
     content = _write_digests(generation, f"base-{number:06}", attempt, songs, tracks)
     generation.record("a", number, attempt, content.as_json())
@@ -51,7 +55,8 @@ def find_kept_tracks(generation: OpenGeneration, number: int) -> None:
     kept = _kept_songs(generation, number)
     for file in generation.base_chunks[number] if kept else ():
         if file.table == LINKS:
-            rows = FileRewriter(generation.storage, attempt.name).read(file, ("song_blake3", "track_blake3"))
+            with CLOCKS.measure("reads"):
+                rows = FileRewriter(generation.storage, attempt.name).read(file, _LINK_DIGESTS)
             columns = (column.to_pylist() for column in rows.columns)
             of_kept = (track for song, track in zip(*columns, strict=True) if _is_in(song, kept))
             tracks.update(_shortened(of_kept))
@@ -127,8 +132,9 @@ def _kept_songs(generation: OpenGeneration, number: int) -> frozenset[bytes]:
     requests = [
         ReadRequest(kept[prefix][0].name, starts_of_bits[prefix], int(ends[prefix])) for prefix in prefixes
     ]
-    digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
-    answers = raise_errors(generation.storage.read_many(requests))
+    with CLOCKS.measure("reads"):
+        digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
+        answers = [*raise_errors(generation.storage.read_many(requests))]
     found: set[bytes] = set()
     for prefix, bits in zip(prefixes, answers, strict=True):
         found.update(select(digests[starts[2 * prefix] : starts[2 * prefix + 1]], bits))

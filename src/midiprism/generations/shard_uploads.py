@@ -6,6 +6,7 @@ from typing import Any
 
 from midiprism.generations.digests import DIGEST_BYTES
 from midiprism.generations.result import ResultIdentity
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject
 from midiprism.objects import ObjectStorage
 from midiprism.records.batches import BatchRecord, Columns, LinkedSongs, concatenate
@@ -105,7 +106,8 @@ class ShardUploads:
             path = self._shards.shard_path(shard.name)
             with open(path, "rb") as file:
                 data: Any = file.read()
-            self._storage.put(shard.name, data)
+            with CLOCKS.measure("writes"):
+                self._storage.put(shard.name, data)
             os.unlink(path)
             stored.append(StoredObject(shard.name, shard.size, shard.digest.hex(), shard.rows))
         return stored

@@ -10,6 +10,7 @@ from midiprism.generations.errors import GenerationStoppedError
 from midiprism.generations.plan import SplitSettings
 from midiprism.generations.result import ResultIdentity
 from midiprism.generations.song_pack import PackSource
+from midiprism.generations.stage_clocks import CLOCKS, ClockSeconds
 from midiprism.generations.track_stores import FirstTracksStore
 from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.pipeline.batch import Batch, FinishedBatch
@@ -137,7 +138,8 @@ class SongSplitter:
             if machine.stop():
                 raise GenerationStoppedError
             while has_more and in_flight < max_in_flight:
-                batch = next(batches, None)
+                with CLOCKS.measure("reads"):
+                    batch = next(batches, None)
                 if batch is None:
                     has_more = False
                     break
@@ -146,9 +148,12 @@ class SongSplitter:
                 in_flight += 1
             if not in_flight:
                 break
-            finished, telemetry = executor.completed()
+            with CLOCKS.measure("workers"):
+                finished, telemetry = executor.completed()
             in_flight = telemetry.in_flight
-            machine.on_timers([*map(sub, telemetry.timer_values, self._timers)])
+            added = [*map(sub, telemetry.timer_values, self._timers)]
+            CLOCKS.add(ClockSeconds.of_workers(added))
+            machine.on_timers(added)
             self._timers = telemetry.timer_values
             for done in finished:
                 machine.on_songs(len(done.batch))

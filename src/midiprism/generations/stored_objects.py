@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest
 
 
@@ -46,7 +47,8 @@ def put_object(storage: ObjectStorage, name: str, data: bytes, rows: int = 0) ->
     Raises:
         ObjectStorageError: it cannot be written.
     """
-    storage.put(name, data)
+    with CLOCKS.measure("writes"):
+        storage.put(name, data)
     return StoredObject(name, len(data), blake3(data).hexdigest(), rows)
 
 
@@ -57,7 +59,9 @@ def read_object(storage: ObjectStorage, stored: StoredObject) -> bytes:
         ObjectStorageError: it cannot be read.
         GenerationError: it is damaged.
     """
-    return _checked(storage, stored, storage.read(ReadRequest(stored.name)))
+    with CLOCKS.measure("reads"):
+        data = storage.read(ReadRequest(stored.name))
+    return _checked(storage, stored, data)
 
 
 def read_objects(storage: ObjectStorage, objects: Sequence[StoredObject]) -> Iterator[bytes]:

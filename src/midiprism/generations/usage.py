@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.stage_clocks import CLOCKS, ClockSeconds
 from midiprism.objects import REQUESTS, RequestCounts
 
 USAGE = "usage"
@@ -27,6 +28,7 @@ class Usage(NamedTuple):
         core_seconds: processor time.
         requests: to object storage.
         worker_seconds: seconds times the workers of the machines that did the tasks.
+        clocks: where the time of tasks and workers went.
     """
 
     tasks: int = 0
@@ -35,6 +37,7 @@ class Usage(NamedTuple):
     core_seconds: float = 0.0
     requests: RequestCounts = RequestCounts()
     worker_seconds: float = 0.0
+    clocks: ClockSeconds = ClockSeconds()
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the use of both."""
@@ -45,6 +48,7 @@ class Usage(NamedTuple):
             self.core_seconds + other.core_seconds,
             self.requests.plus(other.requests),
             self.worker_seconds + other.worker_seconds,
+            self.clocks.plus(other.clocks),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -55,6 +59,7 @@ class Usage(NamedTuple):
             "core_seconds": round(self.core_seconds, 3),
             "worker_seconds": round(self.worker_seconds, 3),
             **self.requests._asdict(),
+            "clocks": self.clocks.as_json(),
         }
 
     @classmethod
@@ -72,8 +77,9 @@ class Usage(NamedTuple):
                 float(value["core_seconds"]),
                 RequestCounts(*(int(value[name]) for name in RequestCounts._fields)),
                 float(value["worker_seconds"]),
+                ClockSeconds.from_json(value.get("clocks")),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GenerationError("A record does not state what its task has used.") from error
 
 
@@ -125,12 +131,13 @@ class UsageMeter:
         used = tree - self._tree_seconds if children else own - self._own_seconds
         self._tree_seconds, self._own_seconds = tree, own
         returned, self._returned = self._returned, Usage()
-        return Usage(tasks, seconds, seconds, max(0.0, used), REQUESTS.take()).plus(returned)
+        taken = Usage(tasks, seconds, seconds, max(0.0, used), REQUESTS.take(), clocks=CLOCKS.take())
+        return taken.plus(returned)
 
     def give_back(self, usage: Usage) -> None:
         """Let the next call of ``take`` return this use too: another process was faster with the task."""
         self._returned = self._returned.plus(
-            usage._replace(tasks=0, seconds=0.0, longest=0.0, worker_seconds=0.0)
+            usage._replace(tasks=0, seconds=0.0, longest=0.0, worker_seconds=0.0, clocks=ClockSeconds())
         )
 
 

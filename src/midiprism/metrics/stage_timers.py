@@ -31,7 +31,8 @@ class Counter(IntEnum):
     """The other counters, by their positions after those of the stages.
 
     ``IDLE_NANOSECONDS`` counts time without a batch, ``QUEUED_NANOSECONDS`` time that a thread was ready and
-    had no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not.
+    had no processor, ``POLLING_NANOSECONDS`` processor time that passes whether songs come or not, and
+    ``FACTS_NANOSECONDS`` the part of splitting in which facts of tracks were computed.
     """
 
     IDLE_NANOSECONDS = 12
@@ -40,6 +41,7 @@ class Counter(IntEnum):
     ROWS = 15
     FLUSHES = 16
     POLLING_NANOSECONDS = 17
+    FACTS_NANOSECONDS = 18
 
 
 COUNTER_COUNT = 2 * len(Stage) + len(Counter)

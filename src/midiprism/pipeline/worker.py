@@ -303,7 +303,7 @@ class Worker:
         columns = {} if self._compute_facts is None else self._compute_facts(data, families)
         if self._listener is not None and digests:
             self._listener.add(digests, data, families)
-        self._times.add_splitting_since(started)
+        self._times.add_facts_since(started)
         return digests, columns
 
     def _pack_tracks(self, tracks: Columns) -> PackedTracks:

@@ -40,6 +40,10 @@ class WorkerTimes:
         self._splitting_ns += now - started_ns
         return now
 
+    def add_facts_since(self, started_ns: int) -> None:
+        """Add the time since then to that of facts, which is a part of that of splitting."""
+        self._timers.count(Counter.FACTS_NANOSECONDS, self.add_splitting_since(started_ns) - started_ns)
+
     def add_hashing_since(self, started_ns: int) -> None:
         """Add the time since then to that of hashing."""
         self._hashing_ns += perf_counter_ns() - started_ns

@@ -66,7 +66,7 @@ def analyze(
 
 
 def _analyze_in_storage(url: str, *, as_json: bool) -> None:
-    from midiprism.cli.render.bottleneck_text import limits_lines, limits_table, limits_to_json
+    from midiprism.cli.render.bottleneck_text import clocks_table, limits_lines, limits_table, limits_to_json
     from midiprism.generations.bottleneck import analyze_generation
 
     limits = analyze_generation(url)
@@ -76,5 +76,6 @@ def _analyze_in_storage(url: str, *, as_json: bool) -> None:
     console = make_console()
     if limits.passes:
         console.print(limits_table(limits))
+        console.print(clocks_table(limits))
     for line in limits_lines(limits):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

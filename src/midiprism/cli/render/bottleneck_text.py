@@ -1,6 +1,6 @@
 """The words and the JSON about what limited a run in object storage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from midiprism.cli.render.generation_text import PASS_NAMES
@@ -13,7 +13,26 @@ if TYPE_CHECKING:
 
 _LIMITS = {
     "processors": "its processors were busy",
-    "storage": "its workers waited for object storage",
+    "storage": "it waited for object storage",
+    "queue": "its workers waited for a processor, which other programs or too many workers had",
+    "workers": "it waited for its workers, which waited for the local disk or for each other",
+    "task": "the process that hands songs to the workers was busy",
+}
+
+
+_TASK_CLOCKS = {
+    "reads": "waiting for what they read",
+    "workers": "waiting for workers",
+    "writes": "writing to the store",
+    "own": "own work",
+}
+_WORKER_CLOCKS = {
+    "reading": "reading songs from the local disk",
+    "splitting": "splitting",
+    "facts": "facts of tracks",
+    "hashing": "digests of tracks",
+    "storing": "choosing and packing tracks",
+    "idle": "waiting for songs",
 }
 
 
@@ -30,6 +49,9 @@ def limits_to_json(limits: "GenerationLimits") -> dict[str, Any]:
                 "reads_per_second": round(it.reads_per_second, 1),
                 "mean_seconds": round(it.mean_seconds, 3),
                 "stragglers": it.has_stragglers,
+                "task_shares": _rounded(it.task_shares),
+                "worker_shares": _rounded(it.worker_shares),
+                "queued_share": round(it.queued_share, 3),
                 **it.usage.as_json(),
             }
             for it in limits.passes
@@ -38,6 +60,10 @@ def limits_to_json(limits: "GenerationLimits") -> dict[str, Any]:
         "worthwhile_machines": limits.worthwhile_machines,
         "machines_at_request_limit": limits.machines_at_request_limit,
     }
+
+
+def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 3) for name, share in shares.items()}
 
 
 def limits_table(limits: "GenerationLimits") -> "Table":
@@ -55,6 +81,22 @@ def limits_table(limits: "GenerationLimits") -> "Table":
             f"{it.busy_share:.0%}",
             f"{it.reads_per_second:,.0f}",
         )
+    return table
+
+
+def clocks_table(limits: "GenerationLimits") -> "Table":
+    """Return where the time of tasks and that of their workers went as a table: shares by pass."""
+    table = make_table()
+    table.add_column("share of the time", no_wrap=True)
+    for it in limits.passes:
+        table.add_column(PASS_NAMES[it.name], justify="right")
+    for title, names, shares in (
+        ("tasks", _TASK_CLOCKS, [it.task_shares for it in limits.passes]),
+        ("workers", _WORKER_CLOCKS, [it.worker_shares for it in limits.passes]),
+    ):
+        for name, words in names.items():
+            values = (f"{of_pass[name]:.0%}" if name in of_pass else "" for of_pass in shares)
+            table.add_row(f"{title}: {words}", *values)
     return table
 
 

@@ -54,7 +54,7 @@ class DigestSums(NamedTuple):
 
     @property
     def fit(self) -> bool:
-        """Whether files have each song and track of the index once, and songs their links."""
+        """True if files have each song and track of the index once, and songs their links."""
         return (self.tracks, self.songs, self.links) == (
             self.index_tracks,
             self.index_songs,
