@@ -27,8 +27,9 @@ from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.pass_b import choose_first
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits, SourceChanges, make_plan, source_changes
-from midiprism.generations.result import Manifest, SplitSettings, open_or_create_result, open_result
+from midiprism.generations.result import Manifest, open_or_create_result, open_result
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors
 from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, encode_rows, read_rows
 from midiprism.generations.usage import total_usage
