@@ -135,13 +135,15 @@ class _Worker:
 
 def _work(connection: Connection) -> None:
     ignore_signals()
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # the process that started this one has ended
+        while True:
             call, item = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = call(*item)
-        except MidiprismError as error:
-            answer = error
-        connection.send(answer)
+            connection.send(_answer(call, item))
+
+
+def _answer(call: Call, item: tuple[Any, ...]) -> Any:
+    """Return the answer of a function, or the error that is raised where its caller is."""
+    try:
+        return call(*item)
+    except (MidiprismError, OSError) as error:
+        return error
