@@ -128,8 +128,9 @@ bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks search_speed --work "$$WORK" --songs $(SONGS)
 
-bench-scale-out: $(STAMP)-test ## Measure the processor time of songs in object storage and on Ray, in WORK=
+bench-scale-out: $(STAMP)-test ## Measure songs in object storage and on Ray, and Ray Data and Daft beside it, in WORK=
 	$(RUN) benchmarks scale_out --work "$$WORK"
+	$(RUN) benchmarks scale_out_peers --work "$$WORK"
 
 bench-serve: $(STAMP)-test ## Measure pages of a made-up result of SONGS= (607000) songs, in WORK=, and in a browser
 	$(RUN) benchmarks serve_speed --work "$$WORK" --songs $(SONGS)

@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 SHARED_MODULES = (
     *("__main__", "cluster_paper", "cluster_stages", "common", "competitors", "naive_symusic"),
-    *("synthetic_catalog", "text_names"),
+    *("peer_jobs", "peer_results", "synthetic_catalog", "text_names"),
 )
 """Modules that benchmarks import."""
 

@@ -11,6 +11,7 @@ it takes. The earlier version computed fewer facts; with ``--no-facts`` this one
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -163,12 +164,19 @@ def main() -> None:
         )
 
 
-def install(commit: str, work: Path) -> Build:
-    """Return the build of a commit, which is installed unless that was done before."""
+def install(commit: str, work: Path, extras: str = "parquet", packages: Sequence[str] = ()) -> Build:
+    """Return the build of a commit, which is installed unless that was done before.
+
+    Args:
+        commit: of this repository.
+        work: folder of the builds.
+        extras: of midiprism, separated by commas.
+        packages: what is installed with it, as pip takes it.
+    """
     name = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", commit], check=True, capture_output=True, text=True
     ).stdout.strip()
-    folder = work / f"build-{name}"
+    folder = work / "-".join(["build", name, *(re.sub(r"[^\w.=]", "_", package) for package in packages)])
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
         source = folder / "source"
@@ -177,7 +185,7 @@ def install(commit: str, work: Path) -> Build:
         subprocess.run(["tar", "-x", "-C", str(source)], input=archive.stdout, check=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, f"{source}[parquet]"], check=True)
+        subprocess.run([*pip, f"{source}[{extras}]", *packages], check=True)
         (folder / "installed").touch()
     help_text = subprocess.run(
         [str(folder / "bin" / "midiprism"), "split", "--help"], check=True, capture_output=True, text=True

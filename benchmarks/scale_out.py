@@ -84,14 +84,23 @@ def run_side(side: str, songs: Path, out: Path) -> None:
 def measure(side: Sequence[str]) -> float:
     """Return the seconds of processor time of a side and all processes that it started."""
     with control_group() as folder:
-        script = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
         command = [sys.executable, str(Path(__file__).absolute()), "--side", *side]
-        subprocess.run(["sh", "-c", script, str(folder), *command], check=True)
-        usage = folder / "cpuacct.usage"
-        if usage.exists():
-            return int(usage.read_text()) / 1e9
-        fields = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
-        return int(fields["usage_usec"]) / 1e6
+        subprocess.run(in_control_group(folder, command), check=True)
+        return cpu_seconds(folder)
+
+
+def in_control_group(folder: Path, command: Sequence[str]) -> list[str]:
+    """Return a command that runs another in a control group."""
+    return ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(folder), *command]
+
+
+def cpu_seconds(folder: Path) -> float:
+    """Return the seconds of processor time that a control group has used so far."""
+    usage = folder / "cpuacct.usage"
+    if usage.exists():
+        return int(usage.read_text()) / 1e9
+    fields = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
+    return int(fields["usage_usec"]) / 1e6
 
 
 @contextmanager

@@ -80,12 +80,12 @@ def ray_environment() -> Iterator[dict[str, str]]:
         }
 
 
-def in_namespaces(arguments: Sequence[str]) -> list[str]:
+def in_namespaces(arguments: Sequence[str], python: str = sys.executable) -> list[str]:
     """Return a command that runs Python where only the loopback interface is, and no other process."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     namespaces = ["unshare", *user, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     # The shell collects the processes whose parents have ended.
-    return [*namespaces, "sh", "-c", '"$@"; exit $?', "sh", sys.executable, *arguments]
+    return [*namespaces, "sh", "-c", '"$@"; exit $?', "sh", python, *arguments]
 
 
 def bring_loopback_up() -> None:

@@ -15,7 +15,7 @@ from midiprism.generations.splitting import Machine, SongSplitter
 from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, raise_errors
 from midiprism.generations.usage import METER, USAGE, Usage, usage_of_records
-from midiprism.objects import ObjectMissingError, ObjectStorage, ReadRequest, create_record
+from midiprism.objects import SMALL_READS, ObjectMissingError, ObjectStorage, ReadRequest, create_record
 from midiprism.objects.records import parse_record
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class OpenGeneration:
     @cached_property
     def digest_splitter(self) -> SongSplitter:
         """Splits songs in pass A; closed at its end."""
-        return SongSplitter(self.machine, self.result.identity, self.plan.settings, facts=False)
+        return SongSplitter(self.machine, self.result.identity, self.plan.settings, digests_only=True)
 
     @cached_property
     def writing_splitter(self) -> SongSplitter:
@@ -215,7 +215,7 @@ class OpenGeneration:
         keys = [
             record_key(self.plan.number, pass_name, number) for number in range(self.task_count(pass_name))
         ]
-        answers = raise_errors(self.storage.read_many(ReadRequest(key) for key in keys))
+        answers = raise_errors(self.storage.read_many(map(ReadRequest, keys), grouped=SMALL_READS))
         used = Usage()
         for key, data in zip(keys, answers, strict=True):
             record = parse_record(self.storage, key, data)

@@ -25,6 +25,7 @@ from midiprism.generations.splitting import BATCH_SONGS, position_of
 from midiprism.generations.stored_objects import StoredObject, put_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, encode_table
 from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.fields import ProblemRecord
 
 PART_BYTES = 64 << 20
@@ -39,7 +40,7 @@ def digest_chunk(generation: OpenGeneration, number: int) -> None:
     """
     attempt = Attempt(generation.clock)
     songs = read_chunk(generation.result, generation.plan.chunks[number])
-    with temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
         pack = PackWriter(folder)
         try:
             task = _ChunkTask(generation, songs, pack)

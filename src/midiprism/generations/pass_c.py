@@ -35,8 +35,9 @@ from midiprism.generations.splitting import BATCH_SONGS
 from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors, read_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, decode_table, encode_table
-from midiprism.objects import ReadRequest
+from midiprism.objects import SMALL_READS, ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.batches import LINK_COUNT
 from midiprism.results.songs_table import ticks_per_quarter
 from midiprism.stores.parquet.schema import ColumnValues
@@ -53,9 +54,8 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
         MidiprismError: it cannot be done now.
     """
     attempt = Attempt(generation.clock)
-    task = _ChunkTask(generation, number, attempt)
-    with temporary_folder(generation.machine.folder) as folder:
-        content = task.run(folder)
+    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
+        content = _ChunkTask(generation, number, attempt).run(folder)
     generation.record("c", number, attempt, content)
 
 
@@ -118,7 +118,7 @@ class _ChunkTask:
         found: tuple[set[bytes], set[bytes]] = (set(), set())
         with CLOCKS.measure("reads"):
             requests = generation.first_bit_requests(self._number)
-            answers = [*raise_errors(self._storage.read_many(requests))]
+            answers = [*raise_errors(self._storage.read_many(requests, grouped=SMALL_READS))]
         for prefix, bits in zip(prefixes, answers, strict=True):
             at = 0
             for lane in (SONG_LANE, TRACK_LANE):
