@@ -2,8 +2,8 @@
 
     python benchmarks check_memory [--digests 50000000] [--rows 8000000] [--files 1000,100000] [--work FOLDER]
 
-``digests`` is a task that looks digests up in the index, ``rows`` one that compares those in files: both of so
-many made-up songs and tracks in 32 prefixes, with four files of links. ``head`` is the process that hands
+``digests`` is a task that looks digests up in the index, ``rows`` one that compares those in files: both of
+so many made-up songs and tracks in 32 prefixes, with four files of links. ``head`` is the process that hands
 tasks out and gathers what they find, with so many files in the manifest; its tasks are answered at once, as
 by other machines. Each is measured in a process of its own: the most memory that it held. On Linux only.
 """

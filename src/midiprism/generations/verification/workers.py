@@ -6,7 +6,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from midiprism.errors import MidiprismError
 from midiprism.generations.errors import GenerationStoppedError
 from midiprism.pipeline.executors.processes.start_process import (
     ignore_signals,
@@ -145,5 +144,5 @@ def _answer(call: Call, item: tuple[Any, ...]) -> Any:
     """Return the answer of a function, or the error that is raised where its caller is."""
     try:
         return call(*item)
-    except (MidiprismError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - raised where the answer is used
         return error
