@@ -27,8 +27,9 @@ from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.pass_b import choose_first
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits, make_plan
-from midiprism.generations.result import Manifest, SplitSettings, open_or_create_result, open_result
+from midiprism.generations.result import Manifest, open_or_create_result, open_result
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors
 from midiprism.generations.usage import total_usage
 from midiprism.objects import REQUESTS, ObjectInfo, RequestCounts, open_storage

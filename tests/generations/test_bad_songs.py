@@ -7,16 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.generations import track_stores
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.result import SplitSettings, open_result
+from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
 from midiprism.objects import open_storage
+from midiprism.smf import split_song
 from midiprism.smf.types import SplitSong
 from support.failing_parts import CrashingSplitter
 from support.fake_songs import BASS, PIANO, fake_song, fake_split
-from support.generation_results import memory_url, options, parts, source_with, stored_rows, table_rows
+from support.generation_results import (
+    memory_url,
+    options,
+    parts,
+    some_songs,
+    source_with,
+    stored_rows,
+    table_rows,
+)
 
 ONE_CHUNK = ChunkLimits(max_songs=20, min_songs=20)
 
@@ -75,4 +86,39 @@ def test_a_song_that_kills_its_workers_only_in_pass_c_is_never_half_committed(tm
     split_to_storage(source, url, run_options, parts(machine=machine))
     other = memory_url()
     split_to_storage(source, other, run_options, parts(machine=Machine(make_splitter=lambda *_: fake_split)))
+    assert stored_rows(url) == stored_rows(other)
+
+
+def test_a_defect_in_reading_names_costs_the_names_and_no_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, url, other = source_with(some_songs(4, 0)), memory_url(), memory_url()
+    split_to_storage(source, other, options(), parts())
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(split_song, "choose_names", fail)
+    summary = split_to_storage(source, url, options(), parts())
+    assert summary.outcomes == {"repaired": 4, "corrupt": 1}
+    storage = open_storage(url)
+    songs = table_rows(storage, open_result(storage).newest_manifest(), "songs")
+    repaired = [row for row in songs if row["outcome"] == "repaired"]
+    assert all('[["internal", "' in row["problems"] for row in repaired)
+    tracks = table_rows(storage, open_result(storage).newest_manifest(), "tracks")
+    assert {row["name"] for row in tracks} == {None}
+    other_storage = open_storage(other)
+    named = table_rows(other_storage, open_result(other_storage).newest_manifest(), "tracks")
+    assert {row["blake3"] for row in tracks} == {row["blake3"] for row in named}
+
+
+def test_a_defect_of_the_naming_rule_costs_no_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, url, other = source_with(some_songs(2, 0)), memory_url(), memory_url()
+    split_to_storage(source, other, options(), parts())
+
+    def fail_for_names(name: str | None, instrument: str) -> str:
+        if name is not None:
+            raise ZeroDivisionError
+        return instrument
+
+    monkeypatch.setattr(track_stores, "track_stem", fail_for_names)
+    split_to_storage(source, url, options(), parts())
     assert stored_rows(url) == stored_rows(other)

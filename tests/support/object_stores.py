@@ -148,7 +148,7 @@ class HookedStorage:
             return self.inner.read(request)
 
     def read_many(
-        self, requests: Iterable[ReadRequest], in_flight: int = 64
+        self, requests: Iterable[ReadRequest], in_flight: int = 64, *, grouped: int = 1
     ) -> Iterator[bytes | ObjectStorageError]:
         for request in requests:
             try:

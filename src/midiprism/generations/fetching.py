@@ -12,6 +12,7 @@ from midiprism.generations.containers import read_container
 from midiprism.generations.listing import ListedSong, is_container, object_key
 from midiprism.generations.song_pack import PackWriter
 from midiprism.objects import (
+    SMALL_READS,
     ObjectAccessError,
     ObjectChangedError,
     ObjectMissingError,
@@ -28,7 +29,6 @@ T = TypeVar("T")
 SMALL_SONG_BYTES = 256 << 10
 """Most bytes of songs of which many are read at once."""
 RANGE_BYTES = 16 << 20
-_GROUP_SONGS = 1_024
 _LARGE_FILE = "large"
 
 
@@ -88,35 +88,33 @@ class SongFetcher:
             ObjectStorageError: the store does not answer, or refuses all of them.
         """
         positions: list[int] = []
-        for first in range(0, len(songs), _GROUP_SONGS):
-            group = songs[first : first + _GROUP_SONGS]
-            for song, content, container in self._read_group(group):
-                position = len(self.songs)
-                self.songs.append(song)
-                self.paths.append(PathOfSong(song, position, container))
-                if isinstance(content, SongContent):
-                    self._songs_read += 1
-                    self._pack.add(content)
-                    positions.append(position)
-                else:
-                    self._pack.add(None)
-                    problem = ProblemRecord(content.code, str(content))
-                    self.unread.append(UnreadSong(position, "unreadable", problem))
-                if len(positions) >= batch_songs:
-                    self._pack.flush()
-                    yield positions
-                    positions = []
+        for song, content, container in self._read(songs):
+            position = len(self.songs)
+            self.songs.append(song)
+            self.paths.append(PathOfSong(song, position, container))
+            if isinstance(content, SongContent):
+                self._songs_read += 1
+                self._pack.add(content)
+                positions.append(position)
+            else:
+                self._pack.add(None)
+                problem = ProblemRecord(content.code, str(content))
+                self.unread.append(UnreadSong(position, "unreadable", problem))
+            if len(positions) >= batch_songs:
+                self._pack.flush()
+                yield positions
+                positions = []
         if positions:
             self._pack.flush()
             yield positions
         if self._access_error is not None and not self._songs_read:
             raise self._access_error
 
-    def _read_group(
+    def _read(
         self, songs: Sequence[ListedSong]
     ) -> Iterator[tuple[ListedSong, SongContent | UnreadableError, str | None]]:
-        small = [song for song in songs if self._is_small(song)]
-        answers = self._source.read_many(ReadRequest(song.path, etag=song.etag) for song in small)
+        requests = (ReadRequest(song.path, etag=song.etag) for song in songs if self._is_small(song))
+        answers = self._source.read_many(requests, grouped=SMALL_READS)
         for song in songs:
             if is_container(song):
                 yield from self._read_container(song)

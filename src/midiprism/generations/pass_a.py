@@ -25,6 +25,7 @@ from midiprism.generations.splitting import BATCH_SONGS, position_of
 from midiprism.generations.stored_objects import StoredObject, put_object
 from midiprism.generations.tables import OUTCOME_COLUMNS, PATH_COLUMNS, encode_table
 from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.fields import ProblemRecord
 
 PART_BYTES = 64 << 20
@@ -39,7 +40,7 @@ def digest_chunk(generation: OpenGeneration, number: int) -> None:
     """
     attempt = Attempt(generation.clock)
     songs = read_chunk(generation.result, generation.plan.chunks[number])
-    with temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
         pack = PackWriter(folder)
         try:
             task = _ChunkTask(generation, songs, pack)
@@ -119,9 +120,7 @@ class _ChunkTask:
         parts = tuple(self._write_parts(task, attempt))
         with open(f"{folder}/{INDEX_FILE}", "rb") as file:
             index = put_object(storage, generation.data_key(task, attempt, "index"), file.read())
-        lanes, counts = encode_digests(
-            self._song_digests, self._track_digests, generation.result.identity.prefixes
-        )
+        lanes, counts = encode_digests(self._song_digests, self._track_digests, generation.identity.prefixes)
         digests = put_object(storage, generation.data_key(task, attempt, "digests"), lanes)
         unread_positions = frozenset(song.position for song in self._unread)
         return ChunkDigests(
@@ -173,7 +172,7 @@ class _ChunkTask:
     ) -> StoredObject:
         generation = self._generation
         name = f"{table}/{table}-{generation.plan.number:06}-{task}-{attempt.name}.parquet"
-        data = encode_table(columns, rows, generation.result.identity.metadata())
+        data = encode_table(columns, rows, generation.identity.metadata())
         return put_object(generation.storage, name, data, len(rows["path"]))
 
 

@@ -7,7 +7,8 @@ from operator import sub
 
 from midiprism.catalog import Lease
 from midiprism.generations.errors import GenerationStoppedError
-from midiprism.generations.result import ResultIdentity, SplitSettings
+from midiprism.generations.plan import SplitSettings
+from midiprism.generations.result import ResultIdentity
 from midiprism.generations.song_pack import PackSource
 from midiprism.generations.stage_clocks import CLOCKS, ClockSeconds
 from midiprism.generations.track_stores import FirstTracksStore
@@ -17,7 +18,7 @@ from midiprism.pipeline.executor import Executor, ExecutorContext, Telemetry
 from midiprism.pipeline.executors import make_executor
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.settings import RerunPolicy
-from midiprism.pipeline.splitter import LazySplitter, Splitter
+from midiprism.pipeline.splitter import Splitter, TolerantSplitter
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits
@@ -55,7 +56,7 @@ class Machine:
     on_compile: Callable[[float], None] = _ignore
     on_songs: Callable[[int], None] = _ignore
     on_timers: Callable[[Sequence[int]], None] = _ignore
-    make_splitter: Callable[[Identity, Limits, str | None], Splitter] = LazySplitter
+    make_splitter: Callable[[Identity, Limits, str | None], Splitter] = TolerantSplitter
 
 
 class SongSplitter:
@@ -66,6 +67,7 @@ class SongSplitter:
         identity: of the result.
         settings: of the generation.
         facts: whether facts of tracks are computed.
+        digests_only: whether songs are split only to digest their tracks.
         timeout_factor: how much longer a song may take than the settings say.
     """
 
@@ -75,7 +77,8 @@ class SongSplitter:
         identity: ResultIdentity,
         settings: SplitSettings,
         *,
-        facts: bool,
+        facts: bool = False,
+        digests_only: bool = False,
         timeout_factor: float = 1.0,
     ) -> None:
         self._machine = machine
@@ -89,6 +92,7 @@ class SongSplitter:
             KnownSongLookup(None, RerunPolicy(), 0),
             False,
             facts=facts,
+            digests_only=digests_only,
         )
         self._context = ExecutorContext(
             config,

@@ -41,7 +41,11 @@ class FirstTracksStore(NullStore):
         is_wanted = digest[:DIGEST_BYTES] in first and digest not in self._taken
         if is_wanted:
             self._pending[digest] = data
-        return make_stored_track(("", track_stem(name, instrument), SHORT_DIGEST_DIGITS, False, is_wanted))
+        try:
+            stem = track_stem(name, instrument)
+        except Exception:  # noqa: BLE001 - no defect of the naming rule may cost a track of pass A
+            stem = track_stem(None, instrument)
+        return make_stored_track(("", stem, SHORT_DIGEST_DIGITS, False, is_wanted))
 
     def take_pending(self, wanted: Set[bytes] | None = None) -> dict[bytes, bytes]:
         pending, self._pending = self._pending, {}

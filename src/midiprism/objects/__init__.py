@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from midiprism.objects.records import create_record as create_record
     from midiprism.objects.records import read_record as read_record
     from midiprism.objects.storage import MAX_READS_IN_FLIGHT as MAX_READS_IN_FLIGHT
+    from midiprism.objects.storage import SMALL_READS as SMALL_READS
     from midiprism.objects.storage import ObjectInfo as ObjectInfo
     from midiprism.objects.storage import ObjectStorage as ObjectStorage
     from midiprism.objects.storage import ReadRequest as ReadRequest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "MAX_READS_IN_FLIGHT": "midiprism.objects.storage",
+    "SMALL_READS": "midiprism.objects.storage",
     "ObjectAccessError": "midiprism.objects.errors",
     "ObjectChangedError": "midiprism.objects.errors",
     "ObjectInfo": "midiprism.objects.storage",
@@ -54,6 +56,7 @@ _MODULES = {
 __all__ = [
     "MAX_READS_IN_FLIGHT",
     "REQUESTS",
+    "SMALL_READS",
     "ObjectAccessError",
     "ObjectChangedError",
     "ObjectInfo",

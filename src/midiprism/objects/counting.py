@@ -94,7 +94,7 @@ class CountedStorage:
         return data
 
     def read_many(
-        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT, *, grouped: int = 1
     ) -> Iterator[bytes | ObjectStorageError]:
         sent: list[ReadRequest] = []
 
@@ -105,7 +105,7 @@ class CountedStorage:
 
         size = 0
         try:
-            for answer in self._inner.read_many(noted(), in_flight):
+            for answer in self._inner.read_many(noted(), in_flight, grouped=grouped):
                 size += len(answer) if isinstance(answer, bytes) else 0
                 if len(sent) > MAX_READS_IN_FLIGHT:
                     self._counter.add(_reads(sent, size))

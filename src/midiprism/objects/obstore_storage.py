@@ -25,7 +25,6 @@ Answers = list[bytes | ObjectStorageError]
 
 _LIST_PAGE = 1_000
 _DELETE_PAGE = 1_000
-_GROUPED_READS = 4
 _ACCESS_ERRORS = ("PermissionDeniedError", "UnauthenticatedError")
 _USAGE_ERRORS = ("InvalidPathError", "UnknownConfigurationKeyError", "NotSupportedError")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
@@ -126,13 +125,13 @@ class ObstoreStorage:
             raise self._translate(error, f"{request.key} cannot be read") from None
 
     def read_many(
-        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT, *, grouped: int = 1
     ) -> Iterator[bytes | ObjectStorageError]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MAX_READS_IN_FLIGHT, "midiprism-objects")
         waiting: deque[Future[Answers]] = deque()
         try:
-            for group in _groups(requests, in_flight):
+            for group in _groups(requests, in_flight, grouped):
                 if len(waiting) >= in_flight:
                     yield from waiting.popleft().result()
                 waiting.append(self._pool.submit(self._read_each, group))
@@ -263,14 +262,11 @@ def names_endpoint_without_tls() -> bool:
     return any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINT_VARIABLES)
 
 
-def _groups(requests: Iterable[ReadRequest], in_flight: int) -> Iterator[list[ReadRequest]]:
-    """Yield requests one by one, until there are enough to be under way, then several for a thread.
-
-    A thread that reads one after the other takes less of the processor than a task for each.
-    """
+def _groups(requests: Iterable[ReadRequest], in_flight: int, grouped: int) -> Iterator[list[ReadRequest]]:
+    """Yield requests one by one, until there are enough to be under way, then several for a thread."""
     left = iter(requests)
     for number in count():
-        group = [*islice(left, 1 if number < in_flight else _GROUPED_READS)]
+        group = [*islice(left, 1 if number < in_flight else grouped)]
         if not group:
             return
         yield group

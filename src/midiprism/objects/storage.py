@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 from midiprism.objects.errors import ObjectStorageError
 
 MAX_READS_IN_FLIGHT = 64
+SMALL_READS = 16
+"""Small reads that may be made one after the other: a thread for several takes less of the processor."""
 """Most reads that are under way at once: answers take milliseconds, and the client little time."""
 
 
@@ -74,13 +76,15 @@ class ObjectStorage(Protocol):
         """
 
     def read_many(
-        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT
+        self, requests: Iterable[ReadRequest], in_flight: int = MAX_READS_IN_FLIGHT, *, grouped: int = 1
     ) -> Iterator[bytes | ObjectStorageError]:
         """Yield the bytes or the error of each request, in order.
 
         Args:
             requests: taken as there is room.
             in_flight: reads that may be under way at once, at most ``MAX_READS_IN_FLIGHT``.
+            grouped: reads that one of these may make one after the other; ``SMALL_READS`` for small ones,
+                since up to ``in_flight * grouped`` answers may wait to be taken.
         """
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:

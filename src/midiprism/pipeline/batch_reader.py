@@ -10,6 +10,7 @@ from midiprism.metrics.stage_timers import RunQueueClock, ThreadTimes
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.record_builder import internal_error
 from midiprism.pipeline.shared_counters import SONG_INDEX, STAGE, STAGE_READING, SharedCounters
+from midiprism.pipeline.worker_times import WorkerTimes
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 
 SONGS_PER_CHUNK = 32
@@ -46,6 +47,19 @@ class BatchReader:
         self._chunks_to_prefetch = 0
         self._thread_pool: ThreadPoolExecutor | None = None
         self._run_queue_clock = RunQueueClock()
+
+    def timed_chunks(
+        self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters, times: WorkerTimes
+    ) -> Iterator[BatchChunk]:
+        """Yield the parts of a batch and an empty one at the end; time reads and the work between them."""
+        chunks = self.chunks(batch, stop, counters)
+        chunk: BatchChunk | None = EMPTY_CHUNK
+        times.begin_batch()
+        while chunk is not None:
+            chunk = next(chunks, None)
+            times.end_read()
+            yield EMPTY_CHUNK if chunk is None else chunk
+            times.count()
 
     def chunks(
         self, batch: Batch, stop: Callable[[], bool], counters: SharedCounters

@@ -6,11 +6,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from midiprism.errors import MidiprismError
+from midiprism.errors import MidiprismError, unexpected_error_message
 from midiprism.results.identity import Identity
-from midiprism.smf.types import Limits, SplitSong
+from midiprism.smf.types import Limits, Problem, SplitSong
 
 Splitter = Callable[[bytes], SplitSong]
+
+BytesSplitter = Callable[[bytes], Sequence[bytes | memoryview]]
+"""Returns the bytes of the tracks of a song, and nothing else."""
 
 FactsFunction = Callable[[Sequence[bytes], Sequence[str]], Mapping[str, Sequence[Any]]]
 """Returns a column for each fact of tracks, from their bytes and instrument families."""
@@ -54,15 +57,46 @@ class LazySplitter:
         if self._split is None:
             with _wrap_import_errors():
                 split = import_module("midiprism.smf").split
-            prepare_kernel()
-            self._split = partial(
-                split,
-                by=self._identity.by,
-                context=self._identity.context,
-                limits=self._limits,
-                encoding=self._encoding,
-            )
+            self._split = self._prepared(split, encoding=self._encoding)
         return self._split
+
+    def prepare_bytes(self) -> BytesSplitter:
+        """Return the function that gives the bytes of the same tracks.
+
+        Raises:
+            MidiprismError: it cannot be loaded.
+        """
+        with _wrap_import_errors():
+            split: BytesSplitter = self._prepared(import_module("midiprism.smf.plain_split").split_bytes)
+        return split
+
+    def _prepared(self, function: Callable[..., Any], **more: Any) -> Any:
+        prepare_kernel()
+        identity = self._identity
+        return partial(function, by=identity.by, context=identity.context, limits=self._limits, **more)
+
+
+class TolerantSplitter(LazySplitter):
+    """A splitter that gives the tracks of a song without their names where a defect of its own stops it.
+
+    Pass C must give every track that pass A has found, and pass A reads no names.
+    """
+
+    def prepare(self) -> Splitter:
+        split = super().prepare()
+        with _wrap_import_errors():
+            split_plainly = self._prepared(import_module("midiprism.smf.plain_split").split_plainly)
+
+        def split_or_give_bytes(data: bytes) -> SplitSong:
+            try:
+                return split(data)
+            except MidiprismError:
+                raise
+            except Exception as error:  # noqa: BLE001 - which the problem states
+                plain: SplitSong = split_plainly(data, Problem("internal", unexpected_error_message(error)))
+                return plain
+
+        return split_or_give_bytes
 
 
 def load_facts_calculator() -> FactsFunction:
@@ -127,6 +161,17 @@ def prepare_kernel() -> None:
     """
     with _wrap_import_errors():
         import_module("midiprism.smf.kernel.split_kernel").prepare()
+
+
+def prepare_bytes(splitter: Splitter) -> BytesSplitter:
+    """Return the function that gives the bytes of the tracks of a splitter.
+
+    Raises:
+        MidiprismError: it cannot be loaded.
+    """
+    if isinstance(splitter, LazySplitter):
+        return splitter.prepare_bytes()
+    return lambda data: [track.data for track in splitter(data).tracks]
 
 
 def prepare(splitter: Splitter) -> Splitter:

@@ -1,15 +1,15 @@
 """A worker: reads the songs of a batch, splits them, and stores their tracks."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, TypeVar
 
 from blake3 import blake3
 
 from midiprism.errors import CorruptMidiError, MidiprismError
 from midiprism.pipeline.batch import Batch
-from midiprism.pipeline.batch_reader import EMPTY_CHUNK, BatchChunk, BatchReader, ReadSongs
+from midiprism.pipeline.batch_reader import BatchReader, ReadSongs
 from midiprism.pipeline.record_builder import (
     BatchBuilder,
     FailedSong,
@@ -43,6 +43,8 @@ from midiprism.records.fields import ProblemRecord
 from midiprism.smf.types import CONTRACT_VERSION, SplitSong
 from midiprism.sources import SongContent, Source, UnreadableError
 from midiprism.stores import StoredTrack, TrackStore
+
+T = TypeVar("T")
 
 KnownDigestsLookup = Callable[[Iterable[bytes]], Set[bytes]]
 """Returns those of some digests whose songs need nothing done."""
@@ -154,7 +156,8 @@ class Worker:
 
     def _process_chunks(self, batch: Batch) -> None:
         last_stored = perf_counter_ns()
-        for first, chunk, contents in self._read_chunks(batch):
+        chunks = self._reader.timed_chunks(batch, self._stop, self.counters, self._times)
+        for first, chunk, contents in chunks:
             self.counters[STAGE] = STAGE_STORING
             self._seen_digests |= self._known_digests(contents)
             done = 0
@@ -168,17 +171,6 @@ class Worker:
             if not chunk or perf_counter_ns() > last_stored + self._max_pending_ns:
                 self._store_pending()
                 last_stored = perf_counter_ns()
-
-    def _read_chunks(self, batch: Batch) -> Iterator[BatchChunk]:
-        """Yield the parts of a batch and an empty one at the end; time reads and the work between them."""
-        chunks = self._reader.chunks(batch, self._stop, self.counters)
-        chunk: BatchChunk | None = EMPTY_CHUNK
-        self._times.begin_batch()
-        while chunk is not None:
-            chunk = next(chunks, None)
-            self._times.end_read()
-            yield EMPTY_CHUNK if chunk is None else chunk
-            self._times.count()
 
     def _known_digests(self, contents: ReadSongs) -> Set[bytes]:
         """Return the digests of those songs that need nothing done."""
@@ -226,18 +218,8 @@ class Worker:
         return len(outcomes)
 
     def _split_song(self, content: SongContent) -> SplitOutcome:
-        if content.data is None:
-            message = f"It is larger than the limit of {self._input_limit} bytes."
-            return FailedSong("corrupt", ProblemRecord("song_size", message))
         self.counters[STAGE] = STAGE_SPLITTING
-        try:
-            return self._splitter(content.data)
-        except CorruptMidiError as error:
-            return FailedSong("corrupt", ProblemRecord(error.code, str(error), offset=error.offset))
-        except MidiprismError:  # not about this song
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
-            return FailedSong("failed", internal_error(error))
+        return split_or_fail(self._splitter, content, self._input_limit)
 
     def _store_pending(self) -> None:
         """Store the tracks that wait, and record their songs."""
@@ -313,3 +295,22 @@ class Worker:
         # Other tracks of a song with a rejected track were put for nothing.
         wanted = set(tracks["digest"]) if self._builder.has_rejected_tracks else None
         return pack_tracks(self._store.take_pending(wanted))
+
+
+def split_or_fail(split: Callable[[bytes], T], content: SongContent, input_limit: int) -> T | FailedSong:
+    """Return what a function makes of the bytes of a song, or why it makes nothing.
+
+    Raises:
+        MidiprismError: something that is not about this song.
+    """
+    if content.data is None:
+        message = f"It is larger than the limit of {input_limit} bytes."
+        return FailedSong("corrupt", ProblemRecord("song_size", message))
+    try:
+        return split(content.data)
+    except CorruptMidiError as error:
+        return FailedSong("corrupt", ProblemRecord(error.code, str(error), offset=error.offset))
+    except MidiprismError:  # not about this song
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug in the splitter costs this song, never the run
+        return FailedSong("failed", internal_error(error))

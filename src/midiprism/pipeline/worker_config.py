@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from midiprism.catalog import Address, PostgresAddress
+from midiprism.pipeline.digesting_worker import DigestingWorker
 from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
@@ -16,6 +17,7 @@ from midiprism.pipeline.splitter import (
     is_compiled,
     load_facts_calculator,
     prepare,
+    prepare_bytes,
 )
 from midiprism.pipeline.track_listener import MakeTrackListener
 from midiprism.pipeline.worker import Worker
@@ -92,6 +94,7 @@ class WorkerConfig:
         limits: bounds on the memory of a worker.
         facts: whether to compute the facts of tracks.
         make_listener: makes the listener of new tracks; None for no listener.
+        digests_only: whether songs are split only to digest their tracks, by a ``DigestingWorker``.
     """
 
     source: Source
@@ -104,6 +107,7 @@ class WorkerConfig:
     limits: WorkerLimits = WORKER_LIMITS
     facts: bool = False
     make_listener: MakeTrackListener | None = None
+    digests_only: bool = False
 
     @property
     def run_id(self) -> int:
@@ -123,7 +127,7 @@ class WorkerConfig:
         return is_compiled(self.splitter) and (not self.facts or facts_are_compiled())
 
     @contextmanager
-    def open_worker(self, hooks: WorkerHooks) -> Iterator[Worker]:
+    def open_worker(self, hooks: WorkerHooks) -> Iterator[Worker | DigestingWorker]:
         """Open a worker with its own connection to the catalog; its splitter is loaded.
 
         Raises:
@@ -131,7 +135,9 @@ class WorkerConfig:
         """
         address = self.lookup.address
         with nullcontext() if address is None else _open_read_only(address) as catalog:
-            worker = self.make_worker(catalog, hooks)
+            worker = (
+                self._make_digesting_worker(hooks) if self.digests_only else self.make_worker(catalog, hooks)
+            )
             try:
                 yield worker
             finally:
@@ -153,6 +159,17 @@ class WorkerConfig:
             limits=self.limits,
             compute_facts=load_facts_calculator() if self.facts else None,
             listener=None if self.make_listener is None else self.make_listener(),
+        )
+
+    def _make_digesting_worker(self, hooks: WorkerHooks) -> DigestingWorker:
+        return DigestingWorker(
+            self.source,
+            prepare_bytes(self.splitter),
+            self.input_limit,
+            stop=hooks.stop,
+            on_song=hooks.on_song,
+            counters=hooks.counters,
+            limits=self.limits,
         )
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from midiprism.smf.inspect_types import Inspection, KeySignature, SourceTrack, TempoChange, TimeSignature
+from midiprism.smf.instruments import INSTRUMENT_AND_FAMILY
 from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.row_types import (
     BY_TRACK,
@@ -19,7 +20,6 @@ from midiprism.smf.part_names import NAME_EVENTS, NameReader, choose_names
 from midiprism.smf.repair.signs import BASE_DRUMS
 from midiprism.smf.split_song import (
     DEFAULT_LIMITS,
-    INSTRUMENT_AND_FAMILY,
     list_problems,
     make_name_reader,
     read_song,

@@ -1,5 +1,7 @@
 """Names of instruments, their families and drum kits (General MIDI 1 and 2, Roland GS, Yamaha XG)."""
 
+from midiprism.smf.kernel.row_types import PROGRAM_SLOTS
+
 FAMILIES = (
     "Piano",
     "Chromatic Percussion",
@@ -82,3 +84,16 @@ def instrument_name(program: int | None, *, drums: bool = False) -> str:
 def instrument_family(program: int | None, *, drums: bool = False) -> str:
     """Return the family of a program (0 to 127; None is the power-on program 0)."""
     return DRUM_FAMILY if drums else FAMILIES[(program or 0) >> 3]
+
+
+def _instruments_and_families() -> tuple[tuple[str, str], ...]:
+    programs = (*range(PROGRAM_SLOTS - 1), None)
+    melodic = [(instrument_name(number), instrument_family(number)) for number in programs]
+    drums = [(instrument_name(number, drums=True), DRUM_FAMILY) for number in programs]
+    return (*melodic, *drums, *[(DRUM_KITS[_SOUND_EFFECTS_KIT_PROGRAM], DRUM_FAMILY)] * PROGRAM_SLOTS)
+
+
+_SOUND_EFFECTS_KIT_PROGRAM = 56
+
+INSTRUMENT_AND_FAMILY = _instruments_and_families()
+"""Names of instrument and family, by drum state * PROGRAM_SLOTS + program."""

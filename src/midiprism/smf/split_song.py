@@ -12,13 +12,7 @@ import numpy as np
 
 from midiprism.errors import CorruptMidiError, UsageError
 from midiprism.smf import problems
-from midiprism.smf.instruments import (
-    DRUM_FAMILY,
-    DRUM_KITS,
-    TEXT_FAMILY,
-    instrument_family,
-    instrument_name,
-)
+from midiprism.smf.instruments import DRUM_FAMILY, INSTRUMENT_AND_FAMILY, TEXT_FAMILY
 from midiprism.smf.kernel.conductor import SMPTE_FLAG
 from midiprism.smf.kernel.drum_pieces import list_piece_names
 from midiprism.smf.kernel.jit import ENABLED
@@ -57,23 +51,11 @@ DEFAULT_LIMITS = Limits()
 _NO_LIMIT = int(NO_LIMIT)
 _NO_TRACKS: Any = b"" if ENABLED else np.empty(0, np.int64)
 
-SOUND_EFFECTS_KIT_PROGRAM = 56
-
 OUTPUT_TRACK_STRUCT = struct.Struct(
     "=" + "".join("d" if OUTPUT_TRACK[name].kind == "f" else "q" for name in OUTPUT_TRACK.names)
 )
 """A row of the kernel's output tracks: unpacks three times as fast as NumPy does."""
 
-
-def _instruments_and_families() -> tuple[tuple[str, str], ...]:
-    programs = (*range(PROGRAM_SLOTS - 1), None)
-    melodic = [(instrument_name(number), instrument_family(number)) for number in programs]
-    drums = [(instrument_name(number, drums=True), DRUM_FAMILY) for number in programs]
-    return (*melodic, *drums, *[(DRUM_KITS[SOUND_EFFECTS_KIT_PROGRAM], DRUM_FAMILY)] * PROGRAM_SLOTS)
-
-
-INSTRUMENT_AND_FAMILY = _instruments_and_families()
-"""Names of instrument and family, by drum state * PROGRAM_SLOTS + program."""
 
 PIECE_NAMES = list_piece_names()
 
@@ -111,18 +93,36 @@ def split(
         UsageError: an unknown ``by``, ``context`` or ``encoding``.
         TypeError: ``data`` is not bytes-like.
     """
-    by_code = BY_CODES.get(by)
-    if by_code is None:
+    check_division(by, context)
+    codec = None if encoding is None else check_encoding(encoding)
+    unwrapped, answer, text_kinds = read_song_for(data, by, context, limits)
+    return _to_split_song(unwrapped, answer, text_kinds, codec)
+
+
+def check_division(by: By, context: Context) -> None:
+    """Check how a song is to be divided.
+
+    Raises:
+        UsageError: an unknown ``by`` or ``context``.
+    """
+    if by not in BY_CODES:
         raise UsageError(f"by={by!r} is unknown; use one of {', '.join(BY_CODES)}.")
     if context not in CONTEXTS:
         raise UsageError(f"context={context!r} is unknown; use one of {', '.join(CONTEXTS)}.")
-    codec = None if encoding is None else check_encoding(encoding)
+
+
+def read_song_for(
+    data: bytes, by: By, context: Context, limits: Limits
+) -> tuple[Unwrapped, KernelOutput, Mapping[int, str]]:
+    """Return what ``read_song`` or ``read_song_with_words`` does, as the context asks.
+
+    Raises:
+        CorruptMidiError: it is no MIDI file, or exceeds a limit.
+        TypeError: ``data`` is not bytes-like.
+    """
     if context == "full":
-        unwrapped, answer, text_kinds = read_song_with_words(data, by_code, limits)
-    else:
-        unwrapped, answer = read_song(data, by_code, False, limits)
-        text_kinds = {}
-    return _to_split_song(unwrapped, answer, text_kinds, codec)
+        return read_song_with_words(data, BY_CODES[by], limits)
+    return *read_song(data, BY_CODES[by], False, limits), {}
 
 
 def _to_split_song(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.generations.engine import EngineTask
-from midiprism.generations.layout import PASSES
+from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.result import open_result
@@ -109,7 +109,7 @@ class NodeAgent:
 
     def _task(self, number: int, name: str) -> EngineTask:
         """Return a task, whose workers stay until those of another pass begin."""
-        if name not in PASSES:
+        if name not in PASSES_OF_REDO:
             return CheckTask(self._open_checker(number), name)
         generation = self._open(number)
         if name != self._pass_name:

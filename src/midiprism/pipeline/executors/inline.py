@@ -6,6 +6,7 @@ from collections import deque
 
 from midiprism.catalog import Lease
 from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.pipeline.digesting_worker import DigestingWorker
 from midiprism.pipeline.executor import Completed, ExecutorContext, ProgressCounts, Telemetry
 from midiprism.pipeline.shared_counters import (
     SHARED_COUNTER_COUNT,
@@ -27,7 +28,7 @@ class InlineExecutor:
         self._counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
         self._queued: deque[tuple[Batch, Lease | None]] = deque()
         self._resources = contextlib.ExitStack()
-        self._worker: Worker | None = None
+        self._worker: Worker | DigestingWorker | None = None
         self._loading_seconds = 0.0
         self._last_progress = 0.0
 
@@ -54,7 +55,7 @@ class InlineExecutor:
         self._queued.clear()
         self._resources.close()
 
-    def _load_worker(self) -> Worker | None:
+    def _load_worker(self) -> Worker | DigestingWorker | None:
         """Return a worker; None if the run was stopped while the splitter was being compiled."""
         started = time.perf_counter()
         config = self._context.worker_config

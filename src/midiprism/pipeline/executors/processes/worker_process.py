@@ -20,6 +20,7 @@ from midiprism.catalog import BatchRecord, CommitResult, Lease, utc_now
 from midiprism.errors import KernelCacheWarning, MidiprismError, StoreError
 from midiprism.metrics.stage_timers import Counter, Stage, StageTimers
 from midiprism.pipeline.batch import Batch
+from midiprism.pipeline.digesting_worker import DigestingWorker
 from midiprism.pipeline.executors.processes.shared_memory import Slots
 from midiprism.pipeline.executors.processes.start_process import die_with_parent, ignore_signals
 from midiprism.pipeline.resource_defaults import infrequent_gc
@@ -118,7 +119,7 @@ def _receive_task(pipe: Connection, timers: StageTimers) -> Task | None:
 
 
 def _process_batch(
-    worker: Worker,
+    worker: Worker | DigestingWorker,
     slots: Slots | None,
     batch_number: int,
     batch: Batch,
