@@ -290,6 +290,14 @@ def test_groups_of_songs_in_object_storage_are_measured(tmp_path: Path) -> None:
     assert not [*(tmp_path / "work").iterdir()]
 
 
+@pytest.mark.nightly
+def test_the_memory_of_a_check_is_measured(tmp_path: Path) -> None:
+    sizes = ("--digests", "5000", "--rows", "5000", "--files", "10,20")
+    output = benchmark_output("check_memory", *sizes, "--work", str(tmp_path / "work"))
+    assert [line.split()[0] for line in output.splitlines()] == ["part", "digests", "rows", "head", "head"]
+    assert not [*(tmp_path / "work").iterdir()]
+
+
 def test_clusters_are_forecast() -> None:
     output = benchmark_output("cluster_simulation", "paper", "--songs", "10000000", "--nodes", "10")
     assert "10 nodes, songs one by one" in output
