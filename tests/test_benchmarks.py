@@ -267,8 +267,19 @@ def test_clusters_are_simulated(tmp_path: Path) -> None:
     work = ("--work", str(tmp_path / "work"))
     output = benchmark_output("cluster_simulation", "generation", "--songs", "6000", *work)
     assert "6,000 songs, 4 prefixes" in output
+    assert "\n  next run " in output
     assert "2 chunks; manifest" in output
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files about processes")
+def test_the_memory_of_every_process_is_measured(tmp_path: Path) -> None:
+    options = ("--songs", "600", "--sides", "storage-2", "--timeline", "--work", str(tmp_path))
+    output = benchmark_output("cluster_memory", *options)
+    for role in ("command", "fork server", "worker process"):
+        assert f"\n  {role} " in output
+    assert "all processes together, at most" in output
 
 
 @pytest.mark.nightly

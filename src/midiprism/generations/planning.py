@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -13,11 +13,21 @@ from midiprism.generations.listing import ListedSong, SortedListing, is_containe
 from midiprism.generations.plan import Plan, SplitSettings
 from midiprism.generations.result import GenerationResult, Manifest, TableFile
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
-from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, decode_table, encode_table
+from midiprism.generations.tables import (
+    PATH_COLUMNS,
+    PLAN_COLUMNS,
+    decode_table,
+    encode_tables,
+    iterate_rows,
+)
 from midiprism.objects import ObjectStorage, create_record
+from midiprism.stores.parquet.schema import ColumnValues
 
 _BYTES_OF_CONTAINED_SONG = 4_096
 """About the size of a compressed song, by which the songs of archives are estimated."""
+
+_SONGS_AT_ONCE = 5_000
+"""Songs of a chunk that are in memory while it is written; a row group of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ def make_plan(
     attempt = new_attempt()
     chunks = tuple(
         _write_chunk(result, number, attempt, chunk_number, chunk)
-        for chunk_number, chunk in enumerate(divide(songs, chunk_songs, limits.max_bytes))
+        for chunk_number, chunk in divide(songs, chunk_songs, limits.max_bytes)
     )
     base = 0 if afresh else manifest.number
     # Among songs that are read there may be some that an earlier contract has split.
@@ -175,8 +185,7 @@ def _rows_of(
 ) -> Iterator[tuple[str, tuple[int, int], int, str, bool]]:
     """Yield rows of the files of a generation: path, ``order``, size, ETag, whether it was read."""
     for stored, data in zip(files, read_objects(storage, files), strict=True):
-        columns = decode_table(PATH_COLUMNS, stored.name, data)
-        rows = zip(*(columns[name] for name in ("path", "size", "etag", "blake3", "container")), strict=True)
+        rows = iterate_rows(PATH_COLUMNS, stored.name, data, ("path", "size", "etag", "blake3", "container"))
         for container, group in groupby(rows, itemgetter(4)):
             if container is None:
                 yield from ((path, order, size, etag, it is not None) for path, size, etag, it, _ in group)
@@ -214,28 +223,44 @@ def _is_changed(listed: ListedSong, known: KnownPath | None, contract: int) -> b
     return (listed.size, listed.etag) != (known.size, known.etag)
 
 
-def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
-    """Yield the songs of each chunk."""
-    waiting: list[ListedSong] = []
-    size = count = 0
+def divide(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, Iterator[ListedSong]]]:
+    """Yield the number of each chunk and its songs, which are taken before the next chunk."""
+    for number, numbered in groupby(_numbered(songs, max_songs, max_bytes), itemgetter(0)):
+        yield number, map(itemgetter(1), numbered)
+
+
+def _numbered(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, ListedSong]]:
+    """Yield each song with the number of its chunk."""
+    number = size = count = 0
     for song in songs:
         songs_in_it = 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
-        if waiting and (count + songs_in_it > max_songs or size + song.size > max_bytes):
-            yield waiting
-            waiting, size, count = [], 0, 0
-        waiting.append(song)
+        if count and (count + songs_in_it > max_songs or size + song.size > max_bytes):
+            number += 1
+            size = count = 0
+        yield number, song
         count += songs_in_it
         size += song.size
-    if waiting:
-        yield waiting
 
 
 def _write_chunk(
-    result: GenerationResult, generation: int, attempt: str, number: int, songs: list[ListedSong]
+    result: GenerationResult, generation: int, attempt: str, number: int, songs: Iterator[ListedSong]
 ) -> StoredObject:
-    columns = dict(zip(ListedSong._fields, zip(*songs, strict=True), strict=True))
+    """Write the songs of a chunk as they come: tens of thousands of them would fill the memory."""
+    count = 0
+
+    def tables() -> Iterator[ColumnValues]:
+        nonlocal count
+        while rows := [*islice(songs, _SONGS_AT_ONCE)]:
+            count += len(rows)
+            yield dict(zip(ListedSong._fields, zip(*rows, strict=True), strict=True))
+
     name = f"{work_folder(generation)}/plan/{number:06}-{attempt}.parquet"
-    return put_object(result.storage, name, encode_table(PLAN_COLUMNS, columns, {}), len(songs))
+    data = encode_tables(PLAN_COLUMNS, tables(), {})
+    return put_object(result.storage, name, data, count)
 
 
 def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong]:
