@@ -5,10 +5,11 @@
     python benchmarks cluster_simulation lanes [--chunks 2000] [--prefixes 2048]
     python benchmarks cluster_simulation paper [--songs 1000000000] [--nodes 100 1000]
 
-``generation`` plans, does all of pass B, reads its answers and commits: requests for 1,000 songs, and the
-most memory of each stage, each in a process of its own. Reading the songs from packs, and writing packs and
-shards, is counted by their sizes. ``prefix`` does one task of pass B of the size that 10**9 songs have with
-256 prefixes. ``lanes`` reads records of pass A as every process does. ``paper`` hands tasks to nodes.
+``generation`` plans, does all of pass B, reads its answers, commits, and compares the source with the result
+as the next run does: requests of the generation for 1,000 songs, and the most memory of each stage, each in a
+process of its own. Reading the songs from packs, and writing packs and shards, is counted by their sizes.
+``prefix`` does one task of pass B of the size that 10**9 songs have with 256 prefixes. ``lanes`` reads
+records of pass A as every process does. ``paper`` hands tasks to nodes.
 """
 
 import argparse
@@ -80,6 +81,7 @@ def simulate_generation(url: str, songs: int, prefixes: int) -> None:
     }
     for name, stage in done.items():
         _print_stage(name, stage)
+    _print_stage("next run", measured(stages.compare, url, songs))
     manifest_bytes, recorded = done["commit"].value
     total = recorded.plus(_of_contents(per_chunk, plan.value))
     for stage in done.values():
@@ -99,8 +101,8 @@ def _of_contents(per_chunk: int, chunks: int) -> RequestCounts:
     ranges, parts = math.ceil(size / RANGE_BYTES), math.ceil(size / PART_BYTES)
     links = per_chunk * TRACKS_PER_SONG
     shards = math.ceil(links / SHARD_ROWS) + math.ceil(links / LINKS_PER_SHARD) + 1
-    # Songs and packs in ranges; in pass A the plan, in pass C plan, index twice and digests.
-    return RequestCounts(gets=chunks * (2 * ranges + 5), puts=chunks * (parts + shards), heads=2 * chunks)
+    # Songs and packs in ranges; in pass C plan, index twice and digests.
+    return RequestCounts(gets=chunks * (2 * ranges + 4), puts=chunks * (parts + shards), heads=2 * chunks)
 
 
 def simulate_prefix(url: str, records: int, chunks: int) -> None:

@@ -22,17 +22,20 @@ from midiprism.generations.digests import (
     SONG_LANE,
     encode_digests,
 )
-from midiprism.generations.layout import LINKS, SONGS, TRACKS, plan_key
+from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS, plan_key
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.pass_b import choose_first
-from midiprism.generations.planning import ChunkLimits, make_plan
-from midiprism.generations.result import Manifest, SplitSettings, open_or_create_result, open_result
+from midiprism.generations.plan import SplitSettings
+from midiprism.generations.planning import ChunkLimits, SourceChanges, make_plan, source_changes
+from midiprism.generations.result import Manifest, open_or_create_result, open_result
 from midiprism.generations.stored_objects import StoredObject, put_object, raise_errors
+from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, encode_rows, read_rows
 from midiprism.generations.usage import total_usage
-from midiprism.objects import REQUESTS, ObjectInfo, RequestCounts, open_storage
+from midiprism.objects import REQUESTS, ObjectInfo, ReadRequest, RequestCounts, open_storage
 from midiprism.results.identity import RequestedIdentity
+from midiprism.stores.parquet.schema import make_schema
 
 SONG_BYTES = 15_000
 TRACKS_PER_SONG = 3
@@ -117,7 +120,19 @@ def invent_pass_a(url: str) -> None:
     for number, chunk in enumerate(chunks):
         songs, tracks = made_up_digests(number, first_song, chunk.rows, pool)
         first_song += chunk.rows
-        record_digests(generation, number, songs, tracks)
+        record_digests(generation, number, songs, tracks, made_up_paths(generation, chunk))
+
+
+def made_up_paths(generation: OpenGeneration, chunk: StoredObject) -> bytes:
+    """Return the table of the paths of a chunk, with made-up digests of its songs."""
+    import pyarrow
+
+    data = pyarrow.BufferReader(generation.storage.read(ReadRequest(chunk.name)))
+    rows = read_rows(PLAN_COLUMNS, chunk.name, data)
+    random = np.random.default_rng(chunk.rows).bytes(32 * chunk.rows).hex()
+    digests = [random[at : at + 64] for at in range(0, len(random), 64)]
+    columns = [*rows.columns, pyarrow.array(digests), pyarrow.nulls(chunk.rows, pyarrow.string())]
+    return encode_rows(PATH_COLUMNS, pyarrow.table(columns, schema=make_schema(PATH_COLUMNS, {})))
 
 
 def made_up_digests(seed: int, first_song: int, count: int, pool: int) -> tuple[list[bytes], list[bytes]]:
@@ -135,15 +150,16 @@ def made_up_digests(seed: int, first_song: int, count: int, pool: int) -> tuple[
 
 
 def record_digests(
-    generation: OpenGeneration, number: int, songs: list[bytes], tracks: list[bytes]
+    generation: OpenGeneration, number: int, songs: list[bytes], tracks: list[bytes], paths: bytes = b""
 ) -> dict[str, Any]:
-    """Write and record the digests of a chunk, and return the record."""
+    """Write and record the digests of a chunk and the table of its paths, and return the record."""
     attempt, storage = Attempt(), generation.storage
     lanes, counts = encode_digests(songs, tracks, generation.result.identity.prefixes)
     digests = put_object(storage, generation.data_key(f"{number:06}", attempt, "digests"), lanes)
     index = put_object(storage, generation.data_key(f"{number:06}", attempt, "index"), b"")
-    paths = put_object(storage, f"paths/paths-000001-{number:06}-{attempt.name}.parquet", b"", len(songs))
-    content = ChunkDigests((), index, digests, tuple(counts), paths, None, frozenset(), {}).as_json()
+    name = f"{PATHS}/{PATHS}-000001-{number:06}-{attempt.name}.parquet"
+    stored = put_object(storage, name, paths, len(songs))
+    content = ChunkDigests((), index, digests, tuple(counts), stored, None, frozenset(), {}).as_json()
     generation.record("a", number, attempt, content)
     return content
 
@@ -195,6 +211,15 @@ def commit(url: str) -> tuple[int, RequestCounts]:
     assert commit_generation(generation)
     size = generation.storage.info("manifests/000001.json").size
     return size, total_usage(generation.usage.values()).requests
+
+
+def compare(url: str, songs: int) -> None:
+    """List and compare with the result, as the next run does."""
+    source: Any = MadeUpSource(songs)
+    result = open_result(open_storage(url))
+    with temporary_folder(None) as folder:
+        changes = source_changes(result, result.newest_manifest(), source, SortedListing(source, folder))
+    assert changes == SourceChanges(0, 0, 0, songs)
 
 
 def make_one_prefix(url: str, records: int, chunks: int) -> None:

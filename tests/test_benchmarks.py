@@ -267,8 +267,19 @@ def test_clusters_are_simulated(tmp_path: Path) -> None:
     work = ("--work", str(tmp_path / "work"))
     output = benchmark_output("cluster_simulation", "generation", "--songs", "6000", *work)
     assert "6,000 songs, 4 prefixes" in output
+    assert "\n  next run " in output
     assert "2 chunks; manifest" in output
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files about processes")
+def test_the_memory_of_every_process_is_measured(tmp_path: Path) -> None:
+    options = ("--songs", "600", "--sides", "storage-2", "--timeline", "--work", str(tmp_path))
+    output = benchmark_output("cluster_memory", *options)
+    for role in ("command", "fork server", "worker process"):
+        assert f"\n  {role} " in output
+    assert "all processes together, at most" in output
 
 
 @pytest.mark.nightly
@@ -287,6 +298,14 @@ def test_groups_of_songs_in_object_storage_are_measured(tmp_path: Path) -> None:
     header, line = output.splitlines()
     assert header.split()[:3] == ["songs", "groups", "MiB"]
     assert line.split()[0] == "300"
+    assert not [*(tmp_path / "work").iterdir()]
+
+
+@pytest.mark.nightly
+def test_the_memory_of_a_check_is_measured(tmp_path: Path) -> None:
+    sizes = ("--digests", "5000", "--rows", "5000", "--files", "10,20")
+    output = benchmark_output("check_memory", *sizes, "--work", str(tmp_path / "work"))
+    assert [line.split()[0] for line in output.splitlines()] == ["part", "digests", "rows", "head", "head"]
     assert not [*(tmp_path / "work").iterdir()]
 
 

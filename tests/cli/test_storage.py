@@ -13,7 +13,8 @@ from midiprism.cli.commands.split_options import EngineChoice
 from midiprism.generations.engines import ENGINES
 from midiprism.generations.run import split_to_storage
 from midiprism.optional_packages import OPTIONAL_PACKAGES
-from support.generation_results import options, parts
+from midiprism.smf.types import CONTRACT_VERSION
+from support.generation_results import OLDER_CONTRACT, older_parts, options, parts
 from support.object_stores import KilledError
 from support.sample_songs import sample_songs
 
@@ -127,7 +128,6 @@ def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str,
         (["--limit", "3"], "--limit is not for results in object storage"),
         (["--store", "files"], "--store is not for"),
         (["--database", "postgresql://localhost/x"], "--database is not for"),
-        (["--redo"], "--redo is not for"),
         (["--column", "a"], "--column is not for"),
         (["--id", "name"], "--id is not for"),
         (["--metrics-port", "0"], "--metrics-port is not for"),
@@ -143,6 +143,27 @@ def test_options_of_local_results_are_refused(
     assert code == 2
     assert reason in error
     assert not (tmp_path / "lake").exists()
+
+
+def test_songs_of_an_earlier_contract_are_redone_on_request(run_cli: Run, songs: str, lake: str) -> None:
+    split_to_storage(songs, lake, options(), older_parts())
+    code, output, error = run_cli("split", songs, "-o", lake, "--workers", "0")
+    assert code == 2
+    assert f"{lake} was made by an earlier version of midiprism" in error
+    assert "--redo splits its songs again" in error
+    assert run_cli("split", songs, "-o", lake, "--dry-run")[0] == 2
+    assert json.loads(run_cli("status", lake, "--json")[1])["contract"] == OLDER_CONTRACT
+    code, output, _ = run_cli("split", songs, "-o", lake, "--redo", "--dry-run", "--json")
+    assert json.loads(output.splitlines()[-1])["songs"] == 4
+    code, output, error = run_cli("split", songs, "-o", lake, "--workers", "0", "--redo")
+    assert code == 1  # one song failed
+    assert f"Generation 2 splits 4 songs of {songs} by version {CONTRACT_VERSION} of the split" in error
+    assert "generation 2." in output
+    assert json.loads(run_cli("status", lake, "--json")[1])["contract"] == CONTRACT_VERSION
+    facts = json.loads(run_cli("analyze", lake, "--json")[1])
+    assert [it["pass"] for it in facts["passes"]] == ["a", "s", "t", "b", "c"]
+    assert run_cli("verify", lake)[0] == 0
+    assert "splits" not in run_cli("split", songs, "-o", lake, "--workers", "0", "--redo", "-q")[2]
 
 
 def test_a_folder_and_a_url_do_not_mix(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:

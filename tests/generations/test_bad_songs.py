@@ -9,8 +9,9 @@ import pytest
 
 from midiprism.generations import track_stores
 from midiprism.generations.errors import GenerationError
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.result import SplitSettings, open_result
+from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
 from midiprism.objects import open_storage

@@ -117,8 +117,9 @@ def test_a_run_states_where_the_time_of_tasks_and_workers_went(workers: int) -> 
         assert clocks.writes > 0
     for name in ("a", "c"):
         clocks = passes[name].usage.clocks
-        assert min(clocks.workers, clocks.reading, clocks.splitting, clocks.hashing) > 0
+        assert min(clocks.workers, clocks.reading, clocks.splitting) > 0
     assert passes["a"].usage.clocks.facts == 0 < passes["c"].usage.clocks.facts
+    assert passes["c"].usage.clocks.hashing > 0
     assert passes["b"].worker_shares == {}
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.result import SplitSettings, open_result
+from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage, work_on
 from midiprism.generations.splitting import Machine
 from midiprism.objects import open_storage

@@ -24,8 +24,9 @@ from midiprism.generations.groups.song_groups import LaneSizes
 from midiprism.generations.groups.table import GroupTable, find_groups
 from midiprism.generations.layout import GROUPS, groups_key, manifest_key
 from midiprism.generations.open_generation import MAX_ATTEMPT_SECONDS
+from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.result import SplitSettings, open_result
+from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.sweep import GRACE, sweep
 from midiprism.generations.tables import GROUP_COLUMNS

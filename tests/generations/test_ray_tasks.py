@@ -20,6 +20,7 @@ from support.fake_ray import FakeRay, node_id
 from support.generation_results import (
     local_rows,
     memory_url,
+    older_parts,
     options,
     parts,
     some_songs,
@@ -60,6 +61,15 @@ def test_agents_of_all_nodes_make_the_result_of_a_local_run(tmp_path: Path, song
     assert stored_rows(url) == expected
     assert sorted(ray.actors_started) == [node_id(0), node_id(1)]
     assert analyze_generation(url).passes[0].worker_shares["splitting"] > 0
+
+
+def test_agents_split_songs_again(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    expected = local_rows(songs, tmp_path)
+    source, url = f"{tmp_path.as_uri()}/songs", f"{tmp_path.as_uri()}/lake"
+    split_to_storage(source, url, options(), older_parts())
+    with closing(RayEngine(EngineOptions(Machine(), 0), FakeRay(), _ticking())) as engine:
+        split_to_storage(source, url, options(redo=True), parts(engine=engine))
+    assert stored_rows(url) == expected
 
 
 def test_lost_agents_are_replaced_and_their_tasks_done_by_others(

@@ -32,10 +32,12 @@ from midiprism.results.result_dir import open_catalog_of
 from midiprism.results.result_store import open_result_store, require_identity
 from midiprism.search.find import open_search
 from midiprism.search.parse_query import parse_query
+from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import open_source
 from midiprism.stores.types import TrackLocation
 from support.generation_results import (
     memory_url,
+    older_parts,
     options,
     parts,
     put_songs,
@@ -174,6 +176,29 @@ def test_a_mirror_is_made_anew_when_songs_were_removed(tmp_path: Path) -> None:
     split(source, url, prune=True)
     left = {key: data for key, data in songs.items() if key not in gone}
     assert_mirrors(url, source, left, tmp_path)
+
+
+def test_a_mirror_follows_a_result_whose_songs_were_split_again(tmp_path: Path) -> None:
+    songs = some_songs(20)
+    source, url = source_with(songs), memory_url()
+    split_to_storage(source, url, options(), older_parts())
+    update_mirror(url)
+    gone = [key for key in songs if "good/" <= key < "good/004"]
+    open_storage(source).delete(gone)
+    split(source, url, redo=True)
+    folder = update_mirror(url)
+    assert require_identity(folder).contract == CONTRACT_VERSION
+    with open_catalog_of(folder, None) as catalog:
+        assert not FactIndex(catalog, FACTS_VERSION).some_lack_facts()
+        manifest = open_result(open_storage(url)).newest_manifest()
+        counted = [
+            catalog.fetch_value(text(f"SELECT count(*) FROM {table}")) for table in ("tracks", "links")
+        ]
+    assert counted == [manifest.rows("tracks"), manifest.rows("links")]
+    put_songs(open_storage(source), {key: songs[key] for key in gone})
+    split(source, url)
+    local, local_source = local_result(songs, tmp_path)
+    assert sorted(rows(update_mirror(url), source)) == sorted(rows(local, local_source))
 
 
 def test_a_changed_song_is_found_by_its_new_content() -> None:

@@ -150,6 +150,24 @@ def test_records_and_the_probe_work(storage: ObjectStorage) -> None:
     assert ours.content["name"] == "ü"
 
 
+def test_few_answers_wait_where_few_reads_are_wanted_at_once(storage: ObjectStorage) -> None:
+    storage.put("large", b"x")
+    taken = []
+
+    def requests() -> Iterator[ReadRequest]:
+        for number in range(12):
+            taken.append(number)
+            yield ReadRequest("large")
+
+    answers = storage.read_many(requests(), 2)
+    waiting = []
+    for number, answer in enumerate(answers):
+        assert answer == b"x"
+        waiting.append(len(taken) - number)
+    assert max(waiting) <= 3
+    assert len(taken) == len(waiting) == 12
+
+
 def test_a_folder_is_made_only_if_that_is_wanted(tmp_path: Path) -> None:
     url = f"{tmp_path.as_uri()}/with space/none"
     with pytest.raises(ObjectMissingError, match="it cannot be opened: there is no such object"):

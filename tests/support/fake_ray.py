@@ -91,7 +91,7 @@ class _Actor:
         self.is_lost |= self._node not in self._ray.cpus or self._ray.loses(self._node, name, *arguments)
         if self.is_lost:
             return _Answer(RayError("The actor died.\n\tIts process was killed."))
-        if name == "end_with_node":  # this process is no node's
+        if name == "prepare_process":  # this process is no node's
             return _Answer(None)
         try:
             return _Answer(getattr(self._inner, name)(*arguments))

@@ -1,6 +1,7 @@
 """Songs for results in object storage, and the rows of such results beside those of local ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,13 +13,19 @@ from midiprism import split_library
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import Manifest, open_result
 from midiprism.generations.run import RunOptions, RunParts
+from midiprism.generations.splitting import Machine
 from midiprism.generations.tables import OUTCOME_COLUMNS
 from midiprism.objects import ObjectStorage, ReadRequest, open_storage
+from midiprism.pipeline.splitter import LazySplitter, Splitter
+from midiprism.results.identity import Identity
+from midiprism.smf.types import CONTRACT_VERSION, By, Limits
 from midiprism.sources import open_source
 from support.broken_files import BROKEN_FILES
 from support.sample_songs import sample_songs
 
 Rows = dict[str, list[str]]
+
+OLDER_CONTRACT = CONTRACT_VERSION - 1
 
 SMALL_CHUNKS = ChunkLimits(max_songs=7, chunks=100, min_songs=7)
 
@@ -35,6 +42,18 @@ def options(**values: Any) -> RunOptions:
 def parts(**values: Any) -> RunParts:
     """Return parts that do tasks in order."""
     return RunParts(**{"shuffle": in_order, **values})
+
+
+def _older_splitter(identity: Identity, limits: Limits, encoding: str | None) -> Splitter:
+    """Return the splitter of an earlier contract, by which some songs have other tracks than by this one."""
+    by: By = "track" if identity.by == "auto" else identity.by
+    return LazySplitter(replace(identity, by=by, context="full"), limits, encoding)
+
+
+def older_parts(**values: Any) -> RunParts:
+    """Return the parts of an earlier version, which splits otherwise."""
+    machine = Machine(make_splitter=_older_splitter)
+    return parts(**{"machine": machine, "contract": OLDER_CONTRACT, **values})
 
 
 def song_bytes(first: int, last: int) -> list[bytes]:

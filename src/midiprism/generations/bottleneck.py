@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from midiprism.generations.layout import PASSES
+from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.result import open_result
 from midiprism.generations.usage import Usage
 from midiprism.objects import open_storage
@@ -35,7 +35,7 @@ class PassLimits(NamedTuple):
     """A pass of a generation.
 
     Attributes:
-        name: one of ``PASSES``.
+        name: one of ``PASSES_OF_REDO``.
         usage: of all its tasks.
         limit: ``processors`` that were busy; ``storage`` that tasks waited for; ``queue``: workers waited for
             a processor; ``workers`` that tasks waited for; or ``task``, the own work of tasks.
@@ -151,7 +151,9 @@ def analyze_generation(url: str) -> GenerationLimits:
 
 def limits_of(url: str, generation: int, usage: Mapping[str, Usage]) -> GenerationLimits:
     """Return what limited a generation, by its use in each pass."""
-    passes = tuple(_pass_limits(name, usage[name]) for name in PASSES if name in usage and usage[name].tasks)
+    passes = tuple(
+        _pass_limits(name, usage[name]) for name in PASSES_OF_REDO if name in usage and usage[name].tasks
+    )
     forecasts: list[Forecast] = []
     most_tasks = max((it.usage.tasks for it in passes), default=0)
     for doubling in range(_MAX_DOUBLINGS):

@@ -7,6 +7,7 @@ from midiprism.generations.digests import DIGEST_BYTES
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS, manifest_key
 from midiprism.generations.open_generation import OpenGeneration
+from midiprism.generations.redo import kept_files
 from midiprism.generations.result import Manifest, TableFile
 from midiprism.generations.stored_objects import StoredObject
 from midiprism.objects import create_record
@@ -23,16 +24,19 @@ def commit_generation(generation: OpenGeneration) -> bool:
     # Only a generation with songs of the source has tried again those that could not be read.
     tried_again = {plan.source} if plan.chunks else set()
     kept = [file for file in base.files if not (file.is_provisional and file.source in tried_again)]
-    added, new_digests = [*_files_of_pass_c(generation)], [*_index_of_pass_b(generation)]
-    _require_complete(added, new_digests)
+    added, digests = [*_files_of_pass_c(generation)], [*_index_of_pass_b(generation)]
+    _require_complete(added, digests)
+    if plan.redo:  # then passes B and C have compared and written what earlier generations have, too
+        kept = [file for file in kept if file.is_provisional]
+    else:
+        digests = [*base.index, *digests]
     files = [*kept, *_files_of_pass_a(generation), *added]
-    index = [*base.index, *new_digests]
-    manifest = Manifest(plan.number, tuple(files), tuple(index), generation.usage)
+    manifest = Manifest(plan.number, tuple(files), tuple(digests), generation.usage, plan.contract)
     return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
 
 
 def _require_complete(files: Sequence[TableFile], index: Sequence[TableFile]) -> None:
-    """Check that pass C has written as many songs and tracks as pass B has found new.
+    """Check that pass C names as many songs and tracks as pass B has found.
 
     Raises:
         GenerationError: it has not: an object was damaged.
@@ -43,18 +47,17 @@ def _require_complete(files: Sequence[TableFile], index: Sequence[TableFile]) ->
         rows = sum(file.stored.rows for file in files if file.table == table)
         if rows != expected:
             raise GenerationError(
-                f"There are {rows:,} new {table}, and {expected:,} were found: an object is damaged."
+                f"There are {rows:,} {table}, and {expected:,} were found: an object is damaged."
             )
 
 
 def _files_of_pass_a(generation: OpenGeneration) -> Iterator[TableFile]:
-    number, source = generation.plan.number, generation.plan.source
+    number, source, contract = generation.plan.number, generation.plan.source, generation.plan.contract
     for chunk in generation.chunk_digests:
-        yield TableFile(PATHS, number, chunk.paths, source)
+        yield TableFile(PATHS, number, chunk.paths, source, contract=contract)
         if chunk.unread is not None:
-            yield TableFile(
-                SONGS, number, chunk.unread, source, is_provisional=True, outcomes=chunk.unread_outcomes
-            )
+            outcomes = chunk.unread_outcomes
+            yield TableFile(SONGS, number, chunk.unread, source, True, outcomes, contract)
 
 
 def _index_of_pass_b(generation: OpenGeneration) -> Iterator[TableFile]:
@@ -63,15 +66,19 @@ def _index_of_pass_b(generation: OpenGeneration) -> Iterator[TableFile]:
 
 
 def _files_of_pass_c(generation: OpenGeneration) -> Iterator[TableFile]:
-    number = generation.plan.number
-    for record in generation.records("c"):
+    plan = generation.plan
+    for task, record in enumerate(generation.records("c")):
+        if task >= len(plan.chunks):
+            yield from kept_files(record)
+            continue
         try:
             for table in (TRACKS, LINKS):
                 for value in record[table]:
-                    yield TableFile(table, number, StoredObject.from_json(value))
+                    yield TableFile(table, plan.number, StoredObject.from_json(value))
             if record[SONGS] is not None:
                 songs = StoredObject.from_json(record[SONGS])
-                yield TableFile(SONGS, number, songs, outcomes=_outcomes(record))
+                outcomes = _outcomes(record)
+                yield TableFile(SONGS, plan.number, songs, outcomes=outcomes, contract=plan.contract)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GenerationError("A record of pass C is not as midiprism writes it.") from error
 

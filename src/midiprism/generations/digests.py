@@ -127,6 +127,39 @@ def _order(halves: "NDArray[np.uint64]") -> "NDArray[np.intp]":
     return order
 
 
+def are_in(lane: bytes | bytearray, others: Iterable[bytes | bytearray]) -> "NDArray[np.bool_]":
+    """Return for each digest of a lane whether it is in one of several sorted lanes."""
+    import numpy as np
+
+    wanted = as_array(lane)
+    found = np.zeros(len(wanted), bool)
+    for other in others:
+        index = as_array(other)
+        if len(index):
+            places = np.minimum(np.searchsorted(index, wanted), len(index) - 1)
+            found |= index[places] == wanted
+    return found
+
+
+def chosen(lane: bytes | bytearray, flags: "NDArray[np.bool_]") -> bytes:
+    """Return the digests of a lane whose flags are set, joined."""
+    return as_array(lane)[flags].tobytes()
+
+
+def packed(flags: "NDArray[np.bool_]") -> bytes:
+    """Return flags as bits."""
+    import numpy as np
+
+    return np.packbits(flags).tobytes()
+
+
+def union(lanes: Iterable[bytes | bytearray]) -> bytes:
+    """Return the digests of several lanes, each once, sorted and joined."""
+    import numpy as np
+
+    return np.unique(as_array(b"".join(lanes))).tobytes()
+
+
 def select(lane: bytes, bits: bytes) -> list[bytes]:
     """Return the digests of a lane whose bits are set."""
     import numpy as np

@@ -8,9 +8,10 @@ from midiprism.generations.errors import NoGenerationsError
 from midiprism.generations.estimate import CostEstimate, estimate_cost, measure_chunks
 from midiprism.generations.listing import ListedSong, SortedListing
 from midiprism.generations.local_folder import temporary_folder
+from midiprism.generations.plan import require_settings
 from midiprism.generations.planning import new_songs, source_changes
-from midiprism.generations.result import GenerationResult, Manifest, open_result, require_settings
-from midiprism.generations.run import RunOptions, RunParts, parse_places
+from midiprism.generations.result import GenerationResult, Manifest, open_result
+from midiprism.generations.run import RunOptions, RunParts, parse_places, require_contract
 from midiprism.objects import ObjectMissingError
 
 
@@ -49,8 +50,11 @@ def estimate_split(
         prefixes = options.prefixes or prefixes_for(listing.count)
         if result is not None:
             manifest, unfinished = result.newest_manifest(), _unfinished(result)
+            require_contract(result, manifest, options)
             prefixes = result.identity.prefixes
-            if not (options.prune and source_changes(result, manifest, source, listing).gone):
+            if not options.redo and not (
+                options.prune and source_changes(result, manifest, source, listing).gone
+            ):
                 songs = new_songs(result, manifest, source, listing)
         chunks = measure_chunks(songs, listing.count, options.chunks)
     return DryRun(estimate_cost(chunks, prefixes, listing.count, manifest.number), unfinished)

@@ -29,6 +29,48 @@ class NoGenerationsError(UsageError):
         return f"{self.url} holds no midiprism result: name the URL of one."
 
 
+class NewerContractError(UsageError):
+    """A result with songs that were split by a newer version of the contract than this program has.
+
+    Attributes:
+        url: of the result.
+        contract: version of its newest songs.
+        own: version of this program.
+    """
+
+    def __init__(self, url: str, contract: int, own: int) -> None:
+        super().__init__(url, contract, own)
+        self.url = url
+        self.contract = contract
+        self.own = own
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} was split by a newer version of midiprism, whose split contract is version "
+            f"{self.contract}; that of this one is {self.own}: use the newer midiprism."
+        )
+
+
+class OlderPlanError(UsageError):
+    """A generation that an earlier version of midiprism began, which splits differently.
+
+    Attributes:
+        url: of the result.
+        generation: that is not finished.
+    """
+
+    def __init__(self, url: str, generation: int) -> None:
+        super().__init__(url, generation)
+        self.url = url
+        self.generation = generation
+
+    def __str__(self) -> str:
+        return (
+            f"Generation {self.generation} of {self.url} was begun by an earlier version of midiprism, which "
+            "splits differently: finish it with that version, or choose another URL for the result."
+        )
+
+
 class OtherIdentityError(UsageError):
     """A result that was made with another ``by`` or ``context``.
 

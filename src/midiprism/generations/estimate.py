@@ -89,10 +89,13 @@ def measure_chunks(songs: Iterable[ListedSong], count: int, limits: ChunkLimits)
         count: number of songs of the source.
         limits: of chunks.
     """
-    return [
-        ChunkSize(len(chunk), sum(song.size for song in chunk), sum(map(_reads_of, chunk)))
-        for chunk in divide(songs, limits.songs_for(count), limits.max_bytes)
-    ]
+    chunks = []
+    for _, chunk in divide(songs, limits.songs_for(count), limits.max_bytes):
+        songs_in_it = size = reads = 0
+        for song in chunk:
+            songs_in_it, size, reads = songs_in_it + 1, size + song.size, reads + _reads_of(song)
+        chunks.append(ChunkSize(songs_in_it, size, reads))
+    return chunks
 
 
 def estimate_cost(

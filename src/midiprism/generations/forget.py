@@ -5,8 +5,8 @@ that has it, also where that chunk is another one than before.
 """
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -17,23 +17,18 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import (
     INDEX,
     LINKS,
-    PATHS,
     SONGS,
     TRACKS,
-    chunk_of_file,
     manifest_key,
     plan_key,
 )
 from midiprism.generations.open_generation import Attempt
-from midiprism.generations.result import GenerationResult, Manifest, Plan, TableFile, open_result
+from midiprism.generations.plan import Plan
+from midiprism.generations.result import GenerationResult, Manifest, TableFile, open_result
+from midiprism.generations.rewriting import Chunk, FileRewriter, chunk_of
 from midiprism.generations.stored_objects import put_object, read_object
-from midiprism.generations.tables import COLUMNS_OF, encode_rows, read_rows
 from midiprism.objects import ObjectStorage, create_record, open_storage, require_conditions
 from midiprism.stores.parquet.schema import import_pyarrow
-
-_SONG_OF = {LINKS: "song_blake3", SONGS: "blake3", PATHS: "blake3"}
-
-_Chunk = tuple[int, int]
 
 
 class Forgotten(NamedTuple):
@@ -82,7 +77,7 @@ def forget_songs_in_storage(
     if plan is None or not counts.songs:
         return Forgotten(manifest.number, 0, 0)
     number = manifest.number + 1
-    empty = Plan(number, manifest.number, plan.source, plan.settings, ())
+    empty = Plan(number, manifest.number, plan.source, plan.settings, (), manifest.contract)
     written = removal.write(number)
     attempt.require_recent()
     if not create_record(storage, plan_key(number), empty.as_json()).is_ours:
@@ -103,10 +98,10 @@ class _Removal:
         self._manifest = manifest
         self._songs = frozenset(songs)
         self._attempt = attempt
-        self._numbers = 0
+        self._rewriter = FileRewriter(result.storage, attempt)
         self._removed_songs: set[str] = set()
         self._removed_tracks: set[str] = set()
-        self._first_chunks: dict[str, _Chunk] = {}
+        self._first_chunks: dict[str, Chunk] = {}
 
     def find(self) -> Forgotten:
         """Find what is to be removed, and the first chunks that have the tracks that stay."""
@@ -122,54 +117,44 @@ class _Removal:
         self._removed_tracks = of_removed - self._first_chunks.keys()
         return Forgotten(self._manifest.number, len(self._removed_songs), len(self._removed_tracks))
 
-    def _links(self) -> Iterator[tuple[_Chunk, str, str]]:
+    def _links(self) -> Iterator[tuple[Chunk, str, str]]:
         """Yield the chunk of each link, with the digests of its song and its track."""
         for file in self._files(LINKS):
-            rows = self._read(file, ("song_blake3", "track_blake3"))
+            rows = self._rewriter.read(file, ("song_blake3", "track_blake3"))
             songs, tracks = (column.to_pylist() for column in rows.columns)
-            yield from zip(repeat(_chunk(file)), songs, tracks)
+            yield from zip(repeat(chunk_of(file)), songs, tracks)
 
     def write(self, number: int) -> Manifest:
         """Write the files that become others, and return the manifest."""
-        moved: dict[_Chunk, list[Any]] = defaultdict(list)
+        moved: dict[Chunk, list[Any]] = defaultdict(list)
         files: list[TableFile] = []
         for file in self._manifest.files:
             if file.table == TRACKS:
                 files += self._without_tracks(file, moved)
             else:
-                files += self._without_songs(file)
+                kept = self._rewriter.without_songs(file, self._songs.__contains__)
+                files += [] if kept is None else [kept]
         for chunk, tables in sorted(moved.items()):
-            files.append(self._put(TRACKS, chunk, import_pyarrow().concat_tables(tables), None))
-        return Manifest(number, tuple(files), tuple(self._index()))
+            files.append(self._rewriter.put(TRACKS, chunk, import_pyarrow().concat_tables(tables), None))
+        contract = self._manifest.contract
+        return Manifest(number, tuple(files), tuple(self._index()), contract=contract)
 
-    def _without_songs(self, file: TableFile) -> Iterator[TableFile]:
-        """Yield a file of links, songs or paths without the songs; nothing if no row is left."""
-        rows = self._read(file)
-        keep = [digest not in self._songs for digest in rows.column(_SONG_OF[file.table]).to_pylist()]
-        if all(keep):
-            yield file
-            return
-        if file.table == PATHS:
-            keep = _without_containers(rows, keep)
-        if any(keep):
-            yield self._put(file.table, _chunk(file), rows.filter(keep), file)
-
-    def _without_tracks(self, file: TableFile, moved: Mapping[_Chunk, list[Any]]) -> Iterator[TableFile]:
+    def _without_tracks(self, file: TableFile, moved: Mapping[Chunk, list[Any]]) -> Iterator[TableFile]:
         """Yield a file of tracks without those that go, and collect those that go to another chunk."""
-        chunk = _chunk(file)
+        chunk = chunk_of(file)
         places = [self._place_of(digest, chunk) for digest in self._column(file, "blake3")]
         if all(place == chunk for place in places):
             yield file
             return
-        table = self._read(file)
+        table = self._rewriter.read(file)
         for target in sorted({place for place in places if place is not None}):
             part = table.filter([place == target for place in places])
             if target == chunk:
-                yield self._put(TRACKS, chunk, part, file)
+                yield self._rewriter.put(TRACKS, chunk, part, file)
             else:
                 moved[target].append(part)
 
-    def _place_of(self, digest: str, chunk: _Chunk) -> _Chunk | None:
+    def _place_of(self, digest: str, chunk: Chunk) -> Chunk | None:
         """Return the chunk whose files are to have a track that is in one of ``chunk``; None for none."""
         if digest in self._removed_tracks:
             return None
@@ -192,42 +177,12 @@ class _Removal:
             stored = put_object(self._storage, name, songs + tracks, len(songs) // DIGEST_BYTES)
             yield replace(file, stored=stored)
 
-    def _put(self, table: str, chunk: _Chunk, rows: Any, replaced: TableFile | None) -> TableFile:
-        """Write a file of a chunk, and return it.
-
-        Args:
-            replaced: the file in whose place it is; None for a new one.
-        """
-        data = encode_rows(COLUMNS_OF[table], rows, 1_024 if table == TRACKS else 25_000)
-        self._numbers += 1
-        generation, number = chunk
-        kind = "unread-" if replaced is not None and replaced.is_provisional else ""
-        name = f"{table}/{table}-{generation:06}-{kind}{number:06}-{self._attempt}-{self._numbers}.parquet"
-        stored = put_object(self._storage, name, data, len(rows))
-        outcomes = Counter(rows.column("outcome").to_pylist()) if table == SONGS else {}
-        if replaced is None:
-            return TableFile(table, generation, stored)
-        return replace(replaced, stored=stored, outcomes=dict(outcomes))
-
     def _files(self, table: str) -> Iterator[TableFile]:
         return (file for file in self._manifest.files if file.table == table)
 
     def _column(self, file: TableFile, name: str) -> list[Any]:
-        values: list[Any] = self._read(file, (name,)).column(name).to_pylist()
+        values: list[Any] = self._rewriter.read(file, (name,)).column(name).to_pylist()
         return values
-
-    def _read(self, file: TableFile, names: Sequence[str] | None = None) -> Any:
-        """Return the rows of a file.
-
-        Raises:
-            GenerationError: it is damaged.
-        """
-        source = import_pyarrow().BufferReader(read_object(self._storage, file.stored))
-        return read_rows(COLUMNS_OF[file.table], file.stored.name, source, names)
-
-
-def _chunk(file: TableFile) -> _Chunk:
-    return chunk_of_file(file.stored.name)
 
 
 def _without(lane: bytes, gone: Collection[bytes]) -> bytes:
@@ -235,10 +190,3 @@ def _without(lane: bytes, gone: Collection[bytes]) -> bytes:
     starts = range(0, len(lane), DIGEST_BYTES)
     digests = (lane[start : start + DIGEST_BYTES] for start in starts)
     return b"".join(digest for digest in digests if digest not in gone)
-
-
-def _without_containers(rows: Any, keep: Sequence[bool]) -> list[bool]:
-    """Leave out the containers of songs that are left out too, so that they are read again."""
-    paths, containers = (rows.column(name).to_pylist() for name in ("path", "container"))
-    lost = {f"{container}/" for container, is_kept in zip(containers, keep, strict=True) if not is_kept}
-    return [is_kept and path not in lost for path, is_kept in zip(paths, keep, strict=True)]

@@ -33,6 +33,8 @@ DELTA_LOG, ICEBERG = "_delta_log", "iceberg"
 """Folders of publications: of a log in the folder of a table, and of all Iceberg tables."""
 
 PASSES = ("a", "b", "c")
+PASSES_OF_REDO = ("a", "s", "t", "b", "c")
+"""The passes of a generation, and those of one that splits songs again, in their order."""
 
 _TABLE_FILE = re.compile(r"[a-z]+/[a-z]+-(\d{6,})-(?:unread-)?(\d{6,})-[\w-]+\.parquet")
 _NUMBER = re.compile(r"(?:plans|manifests|groups)/(\d{6,})\.json")

@@ -3,14 +3,17 @@
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from midiprism.generations.digests import bits_sizes
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import new_attempt, record_key, record_number, records_folder, work_folder
-from midiprism.generations.result import GenerationResult, Manifest, Plan
+from midiprism.generations.plan import Plan
+from midiprism.generations.result import GenerationResult, Manifest, ResultIdentity, TableFile
+from midiprism.generations.rewriting import chunk_of
 from midiprism.generations.splitting import Machine, SongSplitter
 from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, raise_errors
@@ -118,6 +121,34 @@ class ChunkDigests:
             raise GenerationError("A record of pass A is not as midiprism writes it.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDigests:
+    """Digests of songs and tracks, as the record of a task on a chunk of earlier generations names them.
+
+    Attributes:
+        digests: see ``digests``.
+        counts: number of digests in each lane.
+    """
+
+    digests: StoredObject
+    counts: Sequence[int]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"digests": self.digests.as_json(), "counts": list(self.counts)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "StoredDigests":
+        """Return the digests that a record names.
+
+        Raises:
+            GenerationError: it names none.
+        """
+        try:
+            return cls(StoredObject.from_json(value["digests"]), array("I", map(int, value["counts"])))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise GenerationError("A record does not name its digests as midiprism does.") from error
+
+
 @dataclass(frozen=True)
 class OpenGeneration:
     """A generation that is planned, and where its tasks run.
@@ -142,15 +173,32 @@ class OpenGeneration:
     def storage(self) -> ObjectStorage:
         return self.result.storage
 
+    @property
+    def identity(self) -> ResultIdentity:
+        """Identity of what this generation writes."""
+        return replace(self.result.identity, contract=self.plan.contract)
+
     @cached_property
     def base(self) -> Manifest:
         """Manifest of the generation whose files stay."""
         return self.result.read_manifest(self.plan.base) if self.plan.base else Manifest()
 
     @cached_property
+    def base_chunks(self) -> Sequence[Sequence[TableFile]]:
+        """The files of each chunk of earlier generations, if their songs are split again; else none.
+
+        Outcomes of songs that could not be read are left out.
+        """
+        chunks: dict[tuple[int, int], list[TableFile]] = {}
+        for file in self.base.files if self.plan.redo else ():
+            if not file.is_provisional:
+                chunks.setdefault(chunk_of(file), []).append(file)
+        return [chunks[chunk] for chunk in sorted(chunks)]
+
+    @cached_property
     def digest_splitter(self) -> SongSplitter:
         """Splits songs in pass A; closed at its end."""
-        return SongSplitter(self.machine, self.result.identity, self.plan.settings, digests_only=True)
+        return SongSplitter(self.machine, self.identity, self.plan.settings, digests_only=True)
 
     @cached_property
     def writing_splitter(self) -> SongSplitter:
@@ -158,7 +206,7 @@ class OpenGeneration:
         settings = self.plan.settings
         return SongSplitter(
             self.machine,
-            self.result.identity,
+            self.identity,
             settings,
             facts=settings.facts,
             timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
@@ -184,7 +232,10 @@ class OpenGeneration:
 
     def task_count(self, pass_name: str) -> int:
         """Return the number of tasks of a pass."""
-        return {"b": self.result.identity.prefixes}.get(pass_name, len(self.plan.chunks))
+        if pass_name in ("s", "b"):
+            return self.identity.prefixes
+        chunks, base_chunks = len(self.plan.chunks), len(self.base_chunks)
+        return {"t": base_chunks}.get(pass_name, chunks + base_chunks)
 
     def open_tasks(self, pass_name: str) -> list[int]:
         """Return the numbers of the tasks of a pass that have no record."""
@@ -236,13 +287,46 @@ class OpenGeneration:
         self.usage[pass_name] = used
 
     @cached_property
-    def chunk_digests(self) -> Sequence[ChunkDigests]:
-        """The records of pass A, which must be complete."""
-        lanes = 2 * self.result.identity.prefixes
+    def _records_of_a(self) -> tuple[Sequence[ChunkDigests], Sequence[StoredDigests]]:
+        """The records of pass A, which must be complete, of chunks and of those of earlier generations."""
         with CLOCKS.measure("reads"):
-            records = [*map(ChunkDigests.from_json, self.records("a"))]
+            records = self.records("a")
+            chunks = [ChunkDigests.from_json(record) for record in islice(records, len(self.plan.chunks))]
+            base_chunks = [*map(StoredDigests.from_json, records)]
+        self._require_lanes([*chunks, *base_chunks])
+        return chunks, base_chunks
+
+    def _require_lanes(self, records: Sequence[ChunkDigests | StoredDigests]) -> None:
+        lanes = 2 * self.identity.prefixes
         if any(len(record.counts) != lanes or min(record.counts, default=0) < 0 for record in records):
-            raise GenerationError("A record of pass A does not have the prefixes of the result.")
+            raise GenerationError("A record of digests does not have the prefixes of the result.")
+
+    @property
+    def chunk_digests(self) -> Sequence[ChunkDigests]:
+        """The records of pass A about chunks; it must be complete."""
+        return self._records_of_a[0]
+
+    @property
+    def base_digests(self) -> Sequence[StoredDigests]:
+        """The songs and tracks of chunks of earlier generations; pass A must be complete."""
+        return self._records_of_a[1]
+
+    @cached_property
+    def kept_objects(self) -> Sequence[tuple[StoredObject, int]]:
+        """Bits that pass S wrote for each prefix, and how many are set; it must be complete."""
+        try:
+            with CLOCKS.measure("reads"):
+                records = [*self.records("s")]
+            return [(StoredObject.from_json(it.get("kept")), int(it["count"])) for it in records]
+        except (KeyError, TypeError, ValueError) as error:
+            raise GenerationError("A record of pass S is not as midiprism writes it.") from error
+
+    @cached_property
+    def kept_tracks(self) -> Sequence[StoredDigests]:
+        """Tracks of songs that stay as they are, by chunk of earlier generations; pass T must be complete."""
+        with CLOCKS.measure("reads"):
+            records = [*map(StoredDigests.from_json, self.records("t"))] if self.plan.redo else []
+        self._require_lanes(records)
         return records
 
     @cached_property
@@ -253,18 +337,22 @@ class OpenGeneration:
 
     @cached_property
     def bit_starts(self) -> "NDArray[np.int64]":
-        """Byte at which the bits of each chunk begin, by chunk and prefix."""
+        """Byte at which the bits of each chunk begin, by chunk and prefix; last, those of earlier ones."""
         import numpy as np
 
-        prefixes = range(self.result.identity.prefixes)
-        starts = np.zeros((len(self.chunk_digests) + 1, len(prefixes)), np.int64)
-        for number, record in enumerate(self.chunk_digests):
+        prefixes = range(self.identity.prefixes)
+        records: list[ChunkDigests | StoredDigests] = [*self.chunk_digests, *self.base_digests]
+        starts = np.zeros((len(records) + 1, len(prefixes)), np.int64)
+        for number, record in enumerate(records):
             counts = np.array(record.counts, np.int64).reshape(len(prefixes), 2)
             starts[number + 1] = starts[number] + bits_sizes(counts)
         return starts
 
     def first_bit_requests(self, number: int) -> list[ReadRequest]:
-        """Return for each prefix the request for the bits that say what a chunk is the first to have."""
+        """Return for each prefix the request for the bits that say what a chunk is the first to have.
+
+        Those of a chunk of earlier generations, whose number is after all others, say what it keeps.
+        """
         ends = zip(*self.bit_starts[number : number + 2].tolist(), strict=True)
         return [
             ReadRequest(stored.name, start, end)

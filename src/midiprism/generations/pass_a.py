@@ -120,9 +120,7 @@ class _ChunkTask:
         parts = tuple(self._write_parts(task, attempt))
         with open(f"{folder}/{INDEX_FILE}", "rb") as file:
             index = put_object(storage, generation.data_key(task, attempt, "index"), file.read())
-        lanes, counts = encode_digests(
-            self._song_digests, self._track_digests, generation.result.identity.prefixes
-        )
+        lanes, counts = encode_digests(self._song_digests, self._track_digests, generation.identity.prefixes)
         digests = put_object(storage, generation.data_key(task, attempt, "digests"), lanes)
         unread_positions = frozenset(song.position for song in self._unread)
         return ChunkDigests(
@@ -174,7 +172,7 @@ class _ChunkTask:
     ) -> StoredObject:
         generation = self._generation
         name = f"{table}/{table}-{generation.plan.number:06}-{task}-{attempt.name}.parquet"
-        data = encode_table(columns, rows, generation.result.identity.metadata())
+        data = encode_table(columns, rows, generation.identity.metadata())
         return put_object(generation.storage, name, data, len(rows["path"]))
 
 

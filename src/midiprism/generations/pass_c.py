@@ -19,7 +19,7 @@ from midiprism.generations.fetching import run_ahead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
 from midiprism.generations.local_folder import temporary_folder
-from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
+from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration, StoredDigests
 from midiprism.generations.pass_a import problems_as_json, songs_in_pack
 from midiprism.generations.shard_uploads import ShardUploads
 from midiprism.generations.song_pack import (
@@ -59,6 +59,34 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
     generation.record("c", number, attempt, content)
 
 
+def chosen_digests(
+    generation: OpenGeneration, number: int, record: ChunkDigests | StoredDigests
+) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Return the digests of the songs and the tracks of a chunk whose bits pass B has set.
+
+    Args:
+        generation: whose pass B is complete.
+        number: of the chunk; see ``OpenGeneration.first_bit_requests``.
+        record: of pass A about it.
+
+    Raises:
+        MidiprismError: they cannot be read, or are damaged.
+    """
+    digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
+    found: tuple[set[bytes], set[bytes]] = (set(), set())
+    requests = generation.first_bit_requests(number)
+    with CLOCKS.measure("reads"):
+        answers = [*raise_errors(generation.storage.read_many(requests, grouped=SMALL_READS))]
+    for prefix, bits in zip(range(generation.identity.prefixes), answers, strict=True):
+        at = 0
+        for lane in (SONG_LANE, TRACK_LANE):
+            place = 2 * prefix + lane
+            size = -(-record.counts[place] // 8)
+            found[lane].update(select(digests[starts[place] : starts[place + 1]], bits[at : at + size]))
+            at += size
+    return frozenset(found[SONG_LANE]), frozenset(found[TRACK_LANE])
+
+
 class _ChunkTask:
     """The songs of a chunk on their way to their tables."""
 
@@ -74,7 +102,7 @@ class _ChunkTask:
         self._packed = decode_index(read_object(self._storage, self._record.index))
         if len(self._packed) != len(self._songs):
             raise GenerationError(f"The index of chunk {number} does not have the songs of its paths.")
-        self._first_songs, self._first_tracks = self._first_digests()
+        self._first_songs, self._first_tracks = chosen_digests(generation, number, self._record)
         self._rows: dict[str, list[Any]] = {column.name: [] for column in OUTCOME_COLUMNS}
 
     def run(self, folder: str) -> dict[str, Any]:
@@ -87,7 +115,7 @@ class _ChunkTask:
             GenerationError: something is not as in pass A.
         """
         positions = self._positions()
-        uploads = ShardUploads(self._storage, folder, self._stem, self._generation.result.identity)
+        uploads = ShardUploads(self._storage, folder, self._stem, self._generation.identity)
         if positions:
             with open(f"{folder}/{INDEX_FILE}", "wb") as file:
                 file.write(read_object(self._storage, self._record.index))
@@ -108,26 +136,6 @@ class _ChunkTask:
     @property
     def _stem(self) -> str:
         return f"{self._generation.plan.number:06}-{self._number:06}-{self._attempt.name}"
-
-    def _first_digests(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
-        """Return the digests of the songs and the tracks that this chunk is the first to have."""
-        generation, counts = self._generation, self._record.counts
-        digests = read_object(self._storage, self._record.digests)
-        starts = lane_starts(counts)
-        prefixes = range(generation.result.identity.prefixes)
-        found: tuple[set[bytes], set[bytes]] = (set(), set())
-        with CLOCKS.measure("reads"):
-            requests = generation.first_bit_requests(self._number)
-            answers = [*raise_errors(self._storage.read_many(requests, grouped=SMALL_READS))]
-        for prefix, bits in zip(prefixes, answers, strict=True):
-            at = 0
-            for lane in (SONG_LANE, TRACK_LANE):
-                place = 2 * prefix + lane
-                size = -(-counts[place] // 8)
-                digests_of_lane = digests[starts[place] : starts[place + 1]]
-                found[lane].update(select(digests_of_lane, bits[at : at + size]))
-                at += size
-        return frozenset(found[SONG_LANE]), frozenset(found[TRACK_LANE])
 
     def _positions(self) -> list[int]:
         """Return the positions of the songs whose outcome this chunk records."""
@@ -240,7 +248,7 @@ class _ChunkTask:
         count = len(rows["path"])
         if not count:
             return None
-        data = encode_table(OUTCOME_COLUMNS, rows, self._generation.result.identity.metadata())
+        data = encode_table(OUTCOME_COLUMNS, rows, self._generation.identity.metadata())
         return put_object(self._storage, f"{SONGS}/{SONGS}-{self._stem}.parquet", data, count)
 
 

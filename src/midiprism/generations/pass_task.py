@@ -6,14 +6,29 @@ from dataclasses import dataclass
 from midiprism.generations.engine import TaskAddress
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_a import digest_chunk
-from midiprism.generations.pass_b import choose_first
+from midiprism.generations.pass_b import choose_first, choose_kept_songs
 from midiprism.generations.pass_c import write_chunk
+from midiprism.generations.redo import digest_base_chunk, find_kept_tracks, rewrite_base_chunk
 from midiprism.generations.stage_clocks import CLOCKS
 
-TASKS: Mapping[str, Callable[[OpenGeneration, int], None]] = {
-    "a": digest_chunk,
+Task = Callable[[OpenGeneration, int], None]
+
+
+def _by_chunk(own: Task, earlier: Task) -> Task:
+    """Return the task of a pass that has one for each chunk, then one for each of earlier generations."""
+
+    def do(generation: OpenGeneration, number: int) -> None:
+        (own if number < len(generation.plan.chunks) else earlier)(generation, number)
+
+    return do
+
+
+TASKS: Mapping[str, Task] = {
+    "a": _by_chunk(digest_chunk, digest_base_chunk),
+    "s": choose_kept_songs,
+    "t": find_kept_tracks,
     "b": choose_first,
-    "c": write_chunk,
+    "c": _by_chunk(write_chunk, rewrite_base_chunk),
 }
 """The task of each pass."""
 
@@ -24,7 +39,7 @@ class PassTask:
 
     Attributes:
         generation: that the pass belongs to.
-        pass_name: one of ``PASSES``.
+        pass_name: one of the passes of its plan.
     """
 
     generation: OpenGeneration

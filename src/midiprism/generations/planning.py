@@ -3,20 +3,31 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import PATHS, new_attempt, plan_key, work_folder
 from midiprism.generations.listing import ListedSong, SortedListing, is_container
-from midiprism.generations.result import GenerationResult, Manifest, Plan, SplitSettings
+from midiprism.generations.plan import Plan, SplitSettings
+from midiprism.generations.result import GenerationResult, Manifest, TableFile
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
-from midiprism.generations.tables import PATH_COLUMNS, PLAN_COLUMNS, decode_table, encode_table
+from midiprism.generations.tables import (
+    PATH_COLUMNS,
+    PLAN_COLUMNS,
+    decode_table,
+    encode_tables,
+    iterate_rows,
+)
 from midiprism.objects import ObjectStorage, create_record
+from midiprism.stores.parquet.schema import ColumnValues
 
 _BYTES_OF_CONTAINED_SONG = 4_096
 """About the size of a compressed song, by which the songs of archives are estimated."""
+
+_SONGS_AT_ONCE = 5_000
+"""Songs of a chunk that are in memory while it is written; a row group of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +57,22 @@ class KnownPath(NamedTuple):
     Attributes:
         was_read: whether it was read and split; for a container, whether that holds for all that is in it.
         has_outcome: whether the result has an outcome of what could not be read.
+        contract: version that it was split by.
     """
 
     path: str
     size: int
     etag: str
     was_read: bool
-    has_outcome: bool = True
+    has_outcome: bool
+    contract: int
 
 
 class SourceChanges(NamedTuple):
     """Differences between a source and a result.
 
     Attributes:
-        new: songs and containers that are new or have changed.
+        new: songs and containers that are new or have changed, or were split by an earlier contract.
         unread: those that have not changed and could not be read, or not all that is in them.
         gone: paths of songs that are not there any more.
         known: paths that the result has.
@@ -79,6 +92,7 @@ def make_plan(
     settings: SplitSettings,
     *,
     afresh: bool = False,
+    redo: bool = False,
     limits: ChunkLimits | None = None,
 ) -> Plan:
     """Create the plan of the next generation, and return the one that is there.
@@ -90,20 +104,26 @@ def make_plan(
         listing: of the source.
         settings: of the generation.
         afresh: whether the generation replaces all earlier ones, with all songs of the source.
+        redo: whether it splits all songs of the source again, and leaves others as they are.
         limits: of chunks.
 
     Raises:
         ObjectStorageError: the result cannot be written.
     """
     number, limits = manifest.number + 1, limits or ChunkLimits()
-    songs: Iterable[ListedSong] = listing if afresh else new_songs(result, manifest, source, listing)
+    songs: Iterable[ListedSong] = listing
+    if not (afresh or redo):
+        songs = new_songs(result, manifest, source, listing)
     chunk_songs = limits.songs_for(listing.count)
     attempt = new_attempt()
     chunks = tuple(
         _write_chunk(result, number, attempt, chunk_number, chunk)
-        for chunk_number, chunk in enumerate(divide(songs, chunk_songs, limits.max_bytes))
+        for chunk_number, chunk in divide(songs, chunk_songs, limits.max_bytes)
     )
-    plan = Plan(number, 0 if afresh else manifest.number, source.url, settings, chunks)
+    base = 0 if afresh else manifest.number
+    # Among songs that are read there may be some that an earlier contract has split.
+    replaces = base > 0 and (redo or manifest.has_songs_before(result.contract))
+    plan = Plan(number, base, source.url, settings, chunks, result.contract, replaces)
     create_record(result.storage, plan_key(number), plan.as_json())
     return result.read_plan(number)
 
@@ -113,7 +133,9 @@ def new_songs(
 ) -> Iterator[ListedSong]:
     """Yield the songs of a source that a result does not have as they are now, or that could not be read."""
     for listed, known in _compare(listing, known_paths(result, manifest, source.url)):
-        if listed is not None and (_is_changed(listed, known) or (known is not None and not known.was_read)):
+        if listed is not None and (
+            _is_changed(listed, known, result.contract) or (known is not None and not known.was_read)
+        ):
             yield listed
 
 
@@ -126,7 +148,7 @@ def source_changes(
         known_count += known is not None
         if listed is None:
             gone += 1
-        elif _is_changed(listed, known):
+        elif _is_changed(listed, known, result.contract):
             new += 1
         else:
             unread += known is not None and not known.was_read
@@ -139,26 +161,31 @@ def known_paths(result: GenerationResult, manifest: Manifest, source_url: str) -
     The songs of a container are left out: they are read again if their container has changed.
     """
     files = [file for file in manifest.files if file.source == source_url]
-    path_files = sorted((file for file in files if file.table == PATHS), key=attrgetter("generation"))
+    path_files = sorted((file for file in files if file.table == PATHS), key=_order)
     with_outcomes = {file.generation for file in files if file.is_provisional}
     streams = [
-        _rows_of(result.storage, -generation, [file.stored for file in group])
-        for generation, group in groupby(path_files, attrgetter("generation"))
+        _rows_of(result.storage, order, [file.stored for file in group])
+        for order, group in groupby(path_files, _order)
     ]
     last = None
-    for path, order, size, etag, was_read in heapq.merge(*streams):
+    for path, (generation, contract), size, etag, was_read in heapq.merge(*streams):
         if path != last:
             last = path
-            yield KnownPath(path, size, etag, was_read, was_read or -order in with_outcomes)
+            has_outcome = was_read or -generation in with_outcomes
+            yield KnownPath(path, size, etag, was_read, has_outcome, contract)
+
+
+def _order(file: TableFile) -> tuple[int, int]:
+    """Return the key by which the rows of a path are ordered, the newest first, and their contract."""
+    return -file.generation, file.contract
 
 
 def _rows_of(
-    storage: ObjectStorage, order: int, files: list[StoredObject]
-) -> Iterator[tuple[str, int, int, str, bool]]:
+    storage: ObjectStorage, order: tuple[int, int], files: list[StoredObject]
+) -> Iterator[tuple[str, tuple[int, int], int, str, bool]]:
     """Yield rows of the files of a generation: path, ``order``, size, ETag, whether it was read."""
     for stored, data in zip(files, read_objects(storage, files), strict=True):
-        columns = decode_table(PATH_COLUMNS, stored.name, data)
-        rows = zip(*(columns[name] for name in ("path", "size", "etag", "blake3", "container")), strict=True)
+        rows = iterate_rows(PATH_COLUMNS, stored.name, data, ("path", "size", "etag", "blake3", "container"))
         for container, group in groupby(rows, itemgetter(4)):
             if container is None:
                 yield from ((path, order, size, etag, it is not None) for path, size, etag, it, _ in group)
@@ -186,38 +213,54 @@ def _compare(
             song, path = next(listed_rows, None), next(known, None)
 
 
-def _is_changed(listed: ListedSong, known: KnownPath | None) -> bool:
-    """Return whether a listed song is new, or another than the known one, or has lost its outcome.
+def _is_changed(listed: ListedSong, known: KnownPath | None, contract: int) -> bool:
+    """Return whether a listed song is new, or another than the known one, or has no outcome of a contract.
 
     The outcome of what cannot be read goes with the next generation, which may not have seen it.
     """
-    if known is None or not known.has_outcome:
+    if known is None or not known.has_outcome or known.contract < contract:
         return True
     return (listed.size, listed.etag) != (known.size, known.etag)
 
 
-def divide(songs: Iterable[ListedSong], max_songs: int, max_bytes: int) -> Iterator[list[ListedSong]]:
-    """Yield the songs of each chunk."""
-    waiting: list[ListedSong] = []
-    size = count = 0
+def divide(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, Iterator[ListedSong]]]:
+    """Yield the number of each chunk and its songs, which are taken before the next chunk."""
+    for number, numbered in groupby(_numbered(songs, max_songs, max_bytes), itemgetter(0)):
+        yield number, map(itemgetter(1), numbered)
+
+
+def _numbered(
+    songs: Iterable[ListedSong], max_songs: int, max_bytes: int
+) -> Iterator[tuple[int, ListedSong]]:
+    """Yield each song with the number of its chunk."""
+    number = size = count = 0
     for song in songs:
         songs_in_it = 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
-        if waiting and (count + songs_in_it > max_songs or size + song.size > max_bytes):
-            yield waiting
-            waiting, size, count = [], 0, 0
-        waiting.append(song)
+        if count and (count + songs_in_it > max_songs or size + song.size > max_bytes):
+            number += 1
+            size = count = 0
+        yield number, song
         count += songs_in_it
         size += song.size
-    if waiting:
-        yield waiting
 
 
 def _write_chunk(
-    result: GenerationResult, generation: int, attempt: str, number: int, songs: list[ListedSong]
+    result: GenerationResult, generation: int, attempt: str, number: int, songs: Iterator[ListedSong]
 ) -> StoredObject:
-    columns = dict(zip(ListedSong._fields, zip(*songs, strict=True), strict=True))
+    """Write the songs of a chunk as they come: tens of thousands of them would fill the memory."""
+    count = 0
+
+    def tables() -> Iterator[ColumnValues]:
+        nonlocal count
+        while rows := [*islice(songs, _SONGS_AT_ONCE)]:
+            count += len(rows)
+            yield dict(zip(ListedSong._fields, zip(*rows, strict=True), strict=True))
+
     name = f"{work_folder(generation)}/plan/{number:06}-{attempt}.parquet"
-    return put_object(result.storage, name, encode_table(PLAN_COLUMNS, columns, {}), len(songs))
+    data = encode_tables(PLAN_COLUMNS, tables(), {})
+    return put_object(result.storage, name, data, count)
 
 
 def read_chunk(result: GenerationResult, chunk: StoredObject) -> list[ListedSong]:

@@ -1,4 +1,4 @@
-"""A result in object storage: its identity, its plans and manifests."""
+"""A result in object storage: its identity, and its manifests."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,12 @@ from typing import Any
 
 from midiprism.errors import UsageError
 from midiprism.generations.digests import MAX_PREFIXES
-from midiprism.generations.errors import GenerationError, NoGenerationsError, OtherIdentityError
+from midiprism.generations.errors import (
+    GenerationError,
+    NewerContractError,
+    NoGenerationsError,
+    OtherIdentityError,
+)
 from midiprism.generations.layout import (
     LINKS,
     MANIFESTS,
@@ -21,12 +26,12 @@ from midiprism.generations.layout import (
     manifest_key,
     plan_key,
 )
+from midiprism.generations.plan import Plan, SplitSettings, require_settings
 from midiprism.generations.stored_objects import StoredObject
 from midiprism.generations.usage import Usage
 from midiprism.objects import ObjectMissingError, ObjectStorage, create_record, read_record
-from midiprism.pipeline.settings import DEFAULT_TIMEOUT_SECONDS, song_limits
 from midiprism.results.identity import RequestedIdentity
-from midiprism.smf.types import CONTRACT_VERSION, By, Context, Limits
+from midiprism.smf.types import CONTRACT_VERSION, By, Context
 from midiprism.sources.marker import GENERATIONS_KIND
 
 PROTOCOL_VERSION = 1
@@ -35,7 +40,12 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ResultIdentity:
-    """The settings of every track of a result, and the number of its prefixes; none of them ever changes."""
+    """The settings of the tracks of a result, and the number of its prefixes.
+
+    Attributes:
+        contract: version that its songs are split by. Its marker has that of its first generation, and later
+            plans and manifests have theirs. Nothing else ever changes.
+    """
 
     by: By
     context: Context
@@ -45,68 +55,6 @@ class ResultIdentity:
     def metadata(self) -> dict[str, str]:
         """Return the facts that every Parquet file states."""
         return {"by": self.by, "context": self.context, "contract": str(self.contract)}
-
-
-@dataclass(frozen=True, slots=True)
-class SplitSettings:
-    """Settings of a generation, which its plan states.
-
-    Attributes:
-        max_song_size: songs of more bytes are not split.
-        encoding: of the texts of songs; None to guess it.
-        facts: whether facts of tracks are computed.
-        timeout: seconds that a worker may spend on one song; None for no limit.
-    """
-
-    max_song_size: int | None = None
-    encoding: str | None = None
-    facts: bool = True
-    timeout: float | None = DEFAULT_TIMEOUT_SECONDS
-
-    @property
-    def limits(self) -> Limits:
-        """Bounds on what one song may cost.
-
-        Raises:
-            UsageError: the size is not one that a song may have.
-        """
-        return song_limits(self.max_song_size)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The plan of a generation.
-
-    Attributes:
-        number: of the generation, from 1.
-        base: the generation whose files stay part of the result; 0 for none.
-        source: URL of the songs.
-        chunks: a Parquet file for each, with its songs in the order of their paths.
-    """
-
-    number: int
-    base: int
-    source: str
-    settings: SplitSettings
-    chunks: tuple[StoredObject, ...]
-
-    @property
-    def song_count(self) -> int:
-        return sum(chunk.rows for chunk in self.chunks)
-
-    def as_json(self) -> dict[str, Any]:
-        settings = self.settings
-        return {
-            "midiprism": "plan",
-            "generation": self.number,
-            "base": self.base,
-            "source": self.source,
-            "max_song_size": settings.max_song_size,
-            "encoding": settings.encoding,
-            "facts": settings.facts,
-            "timeout": settings.timeout,
-            "chunks": [chunk.as_json() for chunk in self.chunks],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +68,7 @@ class TableFile:
         is_provisional: whether the next generation replaces it: outcomes of songs that could not be read.
         stored: the object; ``rows`` of an index is the number of its songs.
         outcomes: number of songs by outcome, for files of songs.
+        contract: version that its songs were split by, for files of songs and paths; else 0.
     """
 
     table: str
@@ -128,6 +77,7 @@ class TableFile:
     source: str = ""
     is_provisional: bool = False
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    contract: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -136,11 +86,21 @@ class TableFile:
             "source": self.source,
             "provisional": self.is_provisional,
             "outcomes": dict(self.outcomes),
+            "contract": self.contract,
             **self.stored.as_json(),
         }
 
     @classmethod
-    def from_json(cls, value: Any) -> "TableFile":
+    def from_json(cls, value: Any, contract: int = 0) -> "TableFile":
+        """Return a file as a record or a manifest names it.
+
+        Args:
+            value: as JSON has it.
+            contract: version for a file that states none.
+
+        Raises:
+            GenerationError: it does not name one.
+        """
         stored = StoredObject.from_json(value)
         try:
             return cls(
@@ -150,6 +110,7 @@ class TableFile:
                 str(value["source"]),
                 value["provisional"] is True,
                 {str(name): int(count) for name, count in value["outcomes"].items()},
+                int(value.get("contract", contract)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GenerationError("A manifest does not name its files as midiprism does.") from error
@@ -164,12 +125,19 @@ class Manifest:
         files: all Parquet files, also those of earlier generations.
         index: the digests that each generation has added, by prefix.
         usage: of the tasks of this generation, by pass.
+        contract: newest version that any of its songs was split by.
     """
 
     number: int = 0
     files: tuple[TableFile, ...] = ()
     index: tuple[TableFile, ...] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    contract: int = CONTRACT_VERSION
+
+    def has_songs_before(self, contract: int) -> bool:
+        """Return whether songs were split by an earlier version of the contract."""
+        files = (file for file in self.files if file.table == SONGS and not file.is_provisional)
+        return any(file.contract < contract for file in files)
 
     def rows(self, table: str) -> int:
         """Return the number of rows of a table."""
@@ -187,6 +155,7 @@ class Manifest:
         return {
             "midiprism": "manifest",
             "generation": self.number,
+            "contract": self.contract,
             "songs": self.rows(SONGS),
             "tracks": self.rows(TRACKS),
             "links": self.rows(LINKS),
@@ -203,17 +172,23 @@ class GenerationResult:
     Args:
         storage: of the result.
         identity: of the result.
+        contract: version of the contract that this program has. Plans and manifests of a newer one are
+            refused.
     """
 
-    def __init__(self, storage: ObjectStorage, identity: ResultIdentity) -> None:
+    def __init__(
+        self, storage: ObjectStorage, identity: ResultIdentity, contract: int = CONTRACT_VERSION
+    ) -> None:
         self.storage = storage
         self.identity = identity
+        self.contract = contract
 
     def newest_plan(self) -> Plan | None:
         """Return the plan of the newest generation; None if none was planned.
 
         Raises:
             GenerationError: it is not one that this version can follow.
+            NewerContractError: a newer version planned it.
         """
         numbers = generation_numbers(info.key for info in self.storage.list(PLANS))
         return self.read_plan(numbers[-1]) if numbers else None
@@ -229,7 +204,10 @@ class GenerationResult:
                 content["timeout"] and float(content["timeout"]),
             )
             chunks = tuple(map(StoredObject.from_json, content["chunks"]))
-            plan = Plan(number, int(content["base"]), str(content["source"]), settings, chunks)
+            redo = "redone" in content
+            base, source = int(content["redone" if redo else "base"]), str(content["source"])
+            contract = self._readable_contract(content)
+            plan = Plan(number, base, source, settings, chunks, contract, redo)
         except (KeyError, TypeError, ValueError) as error:
             raise GenerationError(f"{self.storage.url}: {plan_key(number)} is no plan.") from error
         require_settings(settings)
@@ -250,17 +228,31 @@ class GenerationResult:
 
         Raises:
             ObjectMissingError: it is not committed.
+            NewerContractError: a newer version has split songs of it.
         """
         content = read_record(self.storage, manifest_key(number))
         try:
-            files = tuple(map(TableFile.from_json, content["files"]))
+            contract = self._readable_contract(content)
+            default = self.identity.contract
+            files = tuple(TableFile.from_json(value, default) for value in content["files"])
             index = tuple(map(TableFile.from_json, content["index"]))
             usage = {str(name): Usage.from_json(value) for name, value in content["usage"].items()}
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GenerationError(f"{self.storage.url}: {manifest_key(number)} is no manifest.") from error
         if any(file.table not in TABLES for file in files):
             raise GenerationError(f"{self.storage.url}: {manifest_key(number)} names unknown tables.")
-        return Manifest(number, files, index, usage)
+        return Manifest(number, files, index, usage, contract)
+
+    def _readable_contract(self, content: Mapping[str, Any]) -> int:
+        """Return the version of the contract that a plan or a manifest states, or else that of the marker.
+
+        Raises:
+            NewerContractError: it is newer than that of this program.
+        """
+        contract = int(content.get("contract", self.identity.contract))
+        if contract > self.contract:
+            raise NewerContractError(self.storage.url, contract, self.contract)
+        return contract
 
     def is_committed(self, number: int) -> bool:
         """Return whether a generation is committed."""
@@ -271,37 +263,26 @@ class GenerationResult:
         return True
 
 
-def require_settings(settings: SplitSettings) -> None:
-    """Check the settings of a plan, which whoever writes to the result may have changed.
-
-    Raises:
-        UsageError: one is not possible.
-    """
-    from midiprism.smf.text.decode import check_encoding
-
-    _ = settings.limits
-    if settings.encoding is not None:
-        check_encoding(str(settings.encoding))
-    if settings.timeout is not None and not settings.timeout > 0:
-        raise UsageError("The seconds that a song may take must be more than 0.")
-
-
-def open_result(storage: ObjectStorage) -> GenerationResult:
+def open_result(storage: ObjectStorage, contract: int = CONTRACT_VERSION) -> GenerationResult:
     """Return the result at a URL.
 
+    Args:
+        storage: of the result.
+        contract: version of the contract that this program has.
+
     Raises:
-        UsageError: there is none, or another version made it.
+        UsageError: there is none, or a version made it whose results this one cannot read.
         ObjectStorageError: it cannot be read.
     """
     try:
         content = read_record(storage, MARKER)
     except ObjectMissingError:
         raise NoGenerationsError(storage.url) from None
-    return GenerationResult(storage, _parse_identity(storage, content))
+    return GenerationResult(storage, _parse_identity(storage, content, contract), contract)
 
 
 def open_or_create_result(
-    storage: ObjectStorage, wanted: RequestedIdentity, prefixes: int
+    storage: ObjectStorage, wanted: RequestedIdentity, prefixes: int, contract: int = CONTRACT_VERSION
 ) -> GenerationResult:
     """Return the result at a URL, which is made if there is none.
 
@@ -309,6 +290,7 @@ def open_or_create_result(
         storage: of the result.
         wanted: identity; None in it for that of the result, or else the default.
         prefixes: of a new result.
+        contract: version of the contract that this program has.
 
     Raises:
         UsageError: there is one with another identity.
@@ -319,7 +301,7 @@ def open_or_create_result(
         "protocol": PROTOCOL_VERSION,
         "by": wanted.by or "auto",
         "context": wanted.context or "conductor",
-        "contract": CONTRACT_VERSION,
+        "contract": contract,
         "prefixes": prefixes,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -327,29 +309,31 @@ def open_or_create_result(
         found = read_record(storage, MARKER)
     except ObjectMissingError:
         found = create_record(storage, MARKER, content).content
-    identity = _parse_identity(storage, found)
+    identity = _parse_identity(storage, found, contract)
     if wanted.by not in (None, identity.by) or wanted.context not in (None, identity.context):
         raise OtherIdentityError(storage.url, identity.by, identity.context)
-    return GenerationResult(storage, identity)
+    return GenerationResult(storage, identity, contract)
 
 
-def _parse_identity(storage: ObjectStorage, content: Mapping[str, Any]) -> ResultIdentity:
+def _parse_identity(storage: ObjectStorage, content: Mapping[str, Any], own_contract: int) -> ResultIdentity:
     from midiprism.smf.split_song import BY_CODES
     from midiprism.smf.types import CONTEXTS
 
     if content.get("midiprism") != GENERATIONS_KIND:
         raise NoGenerationsError(storage.url)
-    prefixes = content.get("prefixes")
+    prefixes, contract = content.get("prefixes"), content.get("contract")
+    if isinstance(contract, int) and contract > own_contract:
+        raise NewerContractError(storage.url, contract, own_contract)
     if (
         content.get("protocol") != PROTOCOL_VERSION
-        or content.get("contract") != CONTRACT_VERSION
+        or not isinstance(contract, int)
         or content.get("by") not in BY_CODES
         or content.get("context") not in CONTEXTS
         or not isinstance(prefixes, int)
         or not 0 < prefixes <= MAX_PREFIXES
     ):
         raise UsageError(
-            f"{storage.url} was made by another version of midiprism, which splits or records differently: "
+            f"{storage.url} was made by another version of midiprism, which records differently: "
             "use that version, or choose another URL for the result."
         )
-    return ResultIdentity(content["by"], content["context"], CONTRACT_VERSION, prefixes)
+    return ResultIdentity(content["by"], content["context"], contract, prefixes)

@@ -6,32 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from midiprism.errors import DoubtedScanError, UsageError
+from midiprism.errors import DoubtedScanError, OlderContractError, UsageError
 from midiprism.generations.commit import commit_generation
 from midiprism.generations.digests import prefixes_for
 from midiprism.generations.engine import Engine
 from midiprism.generations.engines.local import LocalEngine
-from midiprism.generations.errors import GenerationStoppedError, NoGenerationsError
-from midiprism.generations.layout import PASSES, PATHS
+from midiprism.generations.errors import GenerationStoppedError, NoGenerationsError, OlderPlanError
+from midiprism.generations.layout import PATHS
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
+from midiprism.generations.plan import Plan, SplitSettings, require_settings
 from midiprism.generations.planning import (
     ChunkLimits,
     SourceChanges,
     make_plan,
     source_changes,
 )
-from midiprism.generations.result import (
-    GenerationResult,
-    Manifest,
-    Plan,
-    SplitSettings,
-    open_or_create_result,
-    open_result,
-    require_settings,
-)
+from midiprism.generations.result import GenerationResult, Manifest, open_or_create_result, open_result
 from midiprism.generations.splitting import Machine
 from midiprism.generations.sweep import remove_work, sweep
 from midiprism.generations.usage import METER, Usage, total_usage
@@ -46,6 +39,7 @@ from midiprism.objects import (
 from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
 from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity
+from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.stores.parquet.schema import import_pyarrow
 
 
@@ -55,7 +49,7 @@ class GenerationProgress(NamedTuple):
     Attributes:
         generation: its number.
         songs: that it has.
-        pass_name: one of ``PASSES``.
+        pass_name: one of the passes of its plan.
         done: tasks of the pass that have a record.
         tasks: of the pass.
     """
@@ -72,8 +66,8 @@ _PLAN_POLL_SECONDS = 2.0
 ProgressListener = Callable[[GenerationProgress], None]
 
 
-def _ignore(_progress: GenerationProgress) -> None:
-    pass
+def ignore(_event: object) -> None:
+    """Do nothing: the listener of what nobody listens to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +83,7 @@ class RunOptions:
         prefixes: of a new result; None to choose by the number of songs.
         archives: whether archives and Parquet files below the URL of the source are read too.
         chunks: limits of chunks.
+        redo: whether all songs of the source are split again, so that an earlier contract is no obstacle.
     """
 
     identity: RequestedIdentity = field(default_factory=RequestedIdentity)
@@ -99,6 +94,7 @@ class RunOptions:
     prefixes: int | None = None
     archives: bool = False
     chunks: ChunkLimits = field(default_factory=ChunkLimits)
+    redo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +108,18 @@ class RunParts:
         open_storage: opens storage by its URL.
         clock: measures the age of attempts.
         shuffle: brings tasks into the order in which they are tried, so that several runs rarely do the same.
+        on_redo: called with a plan by which songs are split again, before that begins.
+        contract: version of the split contract that the machines have.
     """
 
     machine: Machine = field(default_factory=Machine)
     engine: Engine = field(default_factory=LocalEngine)
-    on_progress: ProgressListener = _ignore
+    on_progress: ProgressListener = ignore
     open_storage: Callable[..., ObjectStorage] = open_storage
     clock: Callable[[], float] = time.monotonic
     shuffle: Callable[[list[int]], None] = random.shuffle
+    on_redo: Callable[[Plan], None] = ignore
+    contract: int = CONTRACT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def split_to_storage(
     next one.
 
     Raises:
-        UsageError: a URL cannot be used, or the result has another identity.
+        UsageError: a URL cannot be used, or the result has another identity or an earlier contract.
         DoubtedScanError: songs are to be removed, and so many are gone that the source may not be all there.
         ObjectStorageError: storage cannot be read or written. What is recorded stays.
         GenerationError: the generation cannot go on, or was stopped. What is recorded stays.
@@ -176,23 +176,47 @@ def split_to_storage(
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder, containers=options.archives)
         prefixes = options.prefixes or prefixes_for(listing.count)
-        result = open_or_create_result(storage, options.identity, prefixes)
+        result = open_or_create_result(storage, options.identity, prefixes, parts.contract)
         if (plan := _open_plan(result)) is not None:
             finished.append(_finish(result, plan, source, parts))
             listing = SortedListing(source, folder, containers=options.archives)
         manifest = result.newest_manifest()
+        require_contract(result, manifest, options)
         changes = source_changes(result, manifest, source, listing)
         prunes = options.prune and changes.gone > 0
         if prunes:
             _require_believed(manifest, source, changes, trust=options.trust_listing)
         gone = 0 if prunes else changes.gone
-        if prunes or changes.new or (options.retry_failed and changes.unread):
+        redoes = options.redo and not any(_redid_all(plan, listing, options) for plan in finished)
+        if prunes or (redoes and listing.count) or changes.new or (options.retry_failed and changes.unread):
             plan = make_plan(
-                result, manifest, source, listing, options.settings, afresh=prunes, limits=options.chunks
+                result,
+                manifest,
+                source,
+                listing,
+                options.settings,
+                afresh=prunes,
+                redo=redoes,
+                limits=options.chunks,
             )
             finished.append(_finish(result, plan, source, parts))
     sweep(result, now)
     return _summary(result, finished, gone)
+
+
+def _redid_all(plan: Plan, listing: SortedListing, options: RunOptions) -> bool:
+    """Return whether a generation is the one that a run with these options makes to split all songs again."""
+    return plan.redo and plan.song_count == listing.count and plan.settings == options.settings
+
+
+def require_contract(result: GenerationResult, manifest: Manifest, options: RunOptions) -> None:
+    """Check that a run splits as the newest generation of a result, or splits all songs again.
+
+    Raises:
+        OlderContractError: it does not.
+    """
+    if manifest.contract < result.contract and manifest.number and not options.redo:
+        raise OlderContractError(result.storage.url)
 
 
 def work_on(
@@ -239,7 +263,7 @@ def _wait_for_plan(
     while True:
         is_over = parts.clock() >= end
         try:
-            result = open_result(storage)
+            result = open_result(storage, parts.contract)
         except NoGenerationsError:
             if is_over:
                 raise
@@ -285,8 +309,10 @@ def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: 
     """Do what is left of a generation, and return its plan.
 
     Raises:
-        UsageError: its songs are somewhere else.
+        UsageError: its songs are somewhere else, or an earlier version began it.
     """
+    if plan.chunks and plan.contract != result.contract:
+        raise OlderPlanError(result.storage.url, plan.number)
     if plan.source != source.url:
         raise UsageError(
             f"Generation {plan.number} of {result.storage.url} is not finished, and its songs are below "
@@ -294,7 +320,9 @@ def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: 
         )
     generation = OpenGeneration(result, plan, source, parts.machine, parts.clock)
     try:
-        for pass_name in PASSES:
+        if plan.redo:
+            parts.on_redo(plan)
+        for pass_name in plan.passes:
             _do_pass(generation, pass_name, parts)
         if commit_generation(generation):
             remove_work(result)

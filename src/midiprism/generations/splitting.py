@@ -7,7 +7,8 @@ from operator import sub
 
 from midiprism.catalog import Lease
 from midiprism.generations.errors import GenerationStoppedError
-from midiprism.generations.result import ResultIdentity, SplitSettings
+from midiprism.generations.plan import SplitSettings
+from midiprism.generations.result import ResultIdentity
 from midiprism.generations.song_pack import PackSource
 from midiprism.generations.stage_clocks import CLOCKS, ClockSeconds
 from midiprism.generations.track_stores import FirstTracksStore

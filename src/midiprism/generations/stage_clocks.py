@@ -20,7 +20,7 @@ class ClockSeconds(NamedTuple):
         reading: workers read songs from the local disk.
         splitting: workers split songs.
         facts: workers computed facts of tracks.
-        hashing: workers computed digests of tracks.
+        hashing: workers computed digests of tracks; in pass A, that is a part of splitting.
         storing: workers chose and packed tracks.
         idle: workers waited for songs.
         queued: workers waited for a processor, which is a part of the other times of workers.

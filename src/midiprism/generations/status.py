@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from midiprism.generations.groups.table import GroupTable, find_groups
-from midiprism.generations.layout import PASSES, SONGS, record_number, records_folder
+from midiprism.generations.layout import SONGS, record_number, records_folder
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.result import GenerationResult, Manifest, open_result
 from midiprism.generations.stored_objects import read_objects
@@ -87,7 +87,7 @@ def read_generation_status(url: str) -> GenerationStatus:
         return GenerationStatus(result, manifest, None, groups)
     generation = OpenGeneration(result, plan, result.storage)
     passes = []
-    for name in PASSES:
+    for name in plan.passes:
         infos = result.storage.list(records_folder(plan.number, name))
         done = sum(record_number(info.key) is not None for info in infos)
         passes.append(PassStatus(name, done, generation.task_count(name)))

@@ -7,7 +7,10 @@ from blake3 import blake3
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.stage_clocks import CLOCKS
-from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest
+from midiprism.objects import MAX_READS_IN_FLIGHT, ObjectStorage, ObjectStorageError, ReadRequest
+
+_BYTES_IN_FLIGHT = 8 << 20
+"""Most bytes of objects that are read before they are wanted, unless a single one has more."""
 
 
 class StoredObject(NamedTuple):
@@ -65,13 +68,15 @@ def read_object(storage: ObjectStorage, stored: StoredObject) -> bytes:
 
 
 def read_objects(storage: ObjectStorage, objects: Sequence[StoredObject]) -> Iterator[bytes]:
-    """Yield the bytes of data objects, in order.
+    """Yield the bytes of data objects, in order; the larger they are, the fewer are read ahead.
 
     Raises:
         ObjectStorageError: one cannot be read.
         GenerationError: one is damaged.
     """
-    answers = storage.read_many(ReadRequest(stored.name) for stored in objects)
+    largest = max((stored.size for stored in objects), default=0)
+    in_flight = max(1, min(MAX_READS_IN_FLIGHT, _BYTES_IN_FLIGHT // max(1, largest)))
+    answers = storage.read_many((ReadRequest(stored.name) for stored in objects), in_flight)
     for stored, answer in zip(objects, raise_errors(answers), strict=True):
         yield _checked(storage, stored, answer)
 

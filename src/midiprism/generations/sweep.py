@@ -11,7 +11,7 @@ from midiprism.generations.layout import (
     GROUPS,
     INDEX,
     MANIFESTS,
-    PASSES,
+    PASSES_OF_REDO,
     TABLES,
     WORK,
     generation_numbers,
@@ -154,7 +154,9 @@ def _named(result: GenerationResult, committed: list[int]) -> set[str]:
 def _named_by_open(result: GenerationResult, number: int) -> set[str]:
     """Return the names of the data that the records of a generation name, which is not committed."""
     storage = result.storage
-    keys = [info.key for pass_name in PASSES for info in storage.list(records_folder(number, pass_name))]
+    keys = [
+        info.key for pass_name in PASSES_OF_REDO for info in storage.list(records_folder(number, pass_name))
+    ]
     named: set[str] = set()
     for key, data in zip(keys, storage.read_many(map(ReadRequest, keys), grouped=SMALL_READS), strict=True):
         if isinstance(data, bytes):

@@ -1,6 +1,7 @@
 """The tables of a result in object storage that no other result has, as Parquet files in memory."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from midiprism.generations.errors import GenerationError
@@ -64,13 +65,26 @@ COLUMNS_OF: Mapping[str, Sequence[ParquetColumn]] = {
 }
 """The columns of each table of a result."""
 
+_ROWS_AT_ONCE = 8_192
+
 
 def encode_table(
     columns: Sequence[ParquetColumn], values: ColumnValues, metadata: Mapping[str, str]
 ) -> bytes:
     """Return a Parquet file with these columns."""
+    return encode_tables(columns, (values,), metadata)
+
+
+def encode_tables(
+    columns: Sequence[ParquetColumn], parts: Iterable[ColumnValues], metadata: Mapping[str, str]
+) -> bytes:
+    """Return a Parquet file with these columns, each part of which is a row group."""
     schema = make_schema(columns, dict(metadata))
-    return encode_rows(columns, make_table(columns, schema, values))
+    sink = import_pyarrow().BufferOutputStream()
+    with open_writer(sink, schema, columns) as writer:
+        for values in parts:
+            writer.write_table(make_table(columns, schema, values))
+    return bytes(sink.getvalue())
 
 
 def encode_rows(columns: Sequence[ParquetColumn], rows: Any, row_group_size: int | None = None) -> bytes:
@@ -105,12 +119,49 @@ def read_rows(
     Raises:
         GenerationError: it does not have these columns, or cannot be read.
     """
+    with _read_errors(name):
+        file = _open(columns, name, source)
+        present = file.schema_arrow.names
+        return file.read(columns=None if wanted is None else [it for it in wanted if it in present])
+
+
+def iterate_rows(
+    columns: Sequence[ParquetColumn], name: str, data: bytes, wanted: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of some columns of a Parquet file, row by row; few of them are in memory at a time.
+
+    Args:
+        columns: that the file must have.
+        name: of the file, for errors.
+        data: its bytes.
+        wanted: names of the columns to read.
+
+    Raises:
+        GenerationError: it does not have these columns, or cannot be read.
+    """
+    with _read_errors(name):
+        file = _open(columns, name, import_pyarrow().BufferReader(data))
+        parts = file.iter_batches(_ROWS_AT_ONCE, columns=[*wanted], use_threads=False)
+    while True:
+        with _read_errors(name):
+            part = next(parts, None)
+            if part is None:
+                return
+            values = [part.column(it).to_pylist() for it in wanted]
+        yield from zip(*values, strict=True)
+
+
+def _open(columns: Sequence[ParquetColumn], name: str, source: Any) -> Any:
+    file = open_reader(source)
+    if not are_columns(file.schema_arrow.names, columns):
+        raise GenerationError(f"{name} does not have the columns that midiprism writes.")
+    return file
+
+
+@contextlib.contextmanager
+def _read_errors(name: str) -> Iterator[None]:
     errors: tuple[type[Exception], ...] = (OSError, *parquet_errors())
     try:
-        file = open_reader(source)
-        present = file.schema_arrow.names
-        if not are_columns(present, columns):
-            raise GenerationError(f"{name} does not have the columns that midiprism writes.")
-        return file.read(columns=None if wanted is None else [it for it in wanted if it in present])
+        yield
     except errors as error:
         raise GenerationError(f"{name} cannot be read as Parquet: {error}.") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.layout import PATHS, chunk_of_file
+from midiprism.generations.layout import PATHS, TRACKS, chunk_of_file
 from midiprism.generations.result import TableFile
 from midiprism.generations.tables import COLUMNS_OF, read_rows
 from midiprism.objects import ObjectStorage
@@ -19,7 +19,7 @@ class ChunkFiles:
     """The files of a chunk.
 
     Attributes:
-        source: URL of its songs.
+        source: URL of its songs; empty if only tracks are left of it, which songs of later chunks have.
     """
 
     source: str
@@ -43,9 +43,9 @@ def files_by_chunk(files: Iterable[TableFile]) -> list[ChunkFiles]:
 
 def _chunk_files(files: Sequence[TableFile]) -> ChunkFiles:
     sources = {file.source for file in files if file.table == PATHS}
-    if len(sources) != 1:
+    if len(sources) != 1 and any(file.table != TRACKS for file in files):
         raise GenerationError("The manifest does not name the paths of every chunk.")
-    chunk = ChunkFiles(sources.pop())
+    chunk = ChunkFiles("".join(sources))
     for file in sorted(files, key=lambda file: file.stored.name):
         getattr(chunk, file.table).append(file)
     return chunk

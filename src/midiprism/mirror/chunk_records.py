@@ -1,10 +1,10 @@
 """The songs of a chunk as a record that a catalog commits, and the places of their tracks."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
@@ -48,8 +48,76 @@ class ChunkRecord:
     shards: "StoredShards"
 
 
-def read_chunk_record(storage: ObjectStorage, chunk: ChunkFiles) -> ChunkRecord:
+class PathRow(NamedTuple):
+    """A path at which a result has a song.
+
+    Attributes:
+        root_length: bytes of the URL of the source, with a slash.
+        digest: of the song; None for one that could not be read.
+    """
+
+    path: bytes
+    root_length: int
+    size: int
+    mtime_ns: int
+    digest: bytes | None
+
+    @property
+    def song_ref(self) -> SongRef:
+        return SongRef(*self[:4])
+
+
+class LaterSongs:
+    """Paths of songs whose outcomes are in a later chunk, since they were split again.
+
+    Args:
+        are_recorded: returns those of some digests of songs that a catalog has.
+    """
+
+    def __init__(self, are_recorded: Callable[[set[bytes]], Collection[bytes]]) -> None:
+        self._are_recorded = are_recorded
+        self._rows: dict[bytes, dict[bytes, PathRow]] = {}
+        self._digests: dict[bytes, bytes] = {}
+
+    def arrange(self, rows: Sequence[PathRow], with_outcomes: Collection[bytes]) -> list[PathRow]:
+        """Return the rows of a chunk without those that have to wait, and then those that waited for it.
+
+        Args:
+            rows: of all paths of the chunk.
+            with_outcomes: digests of the songs whose outcomes it has.
+        """
+        for row in rows:
+            if (digest := self._digests.pop(row.path, None)) is not None:  # a newer song is there
+                self._rows[digest].pop(row.path, None)
+        ready = [row for digest in with_outcomes for row in self._rows.pop(digest, {}).values()]
+        for row in ready:
+            del self._digests[row.path]
+        missing = {row.digest for row in rows if row.digest is not None} - {*with_outcomes}
+        missing -= {*self._are_recorded(missing)} if missing else set()
+        for row in rows:
+            if row.digest in missing and row.digest is not None:
+                self._rows.setdefault(row.digest, {})[row.path] = row
+                self._digests[row.path] = row.digest
+        return [*(row for row in rows if row.digest not in missing), *ready]
+
+    def require_none(self) -> None:
+        """Check that no path waits any more.
+
+        Raises:
+            GenerationError: one does.
+        """
+        if self._digests:
+            count = len(self._digests)
+            raise GenerationError(f"Songs at {count:,} paths have no outcome: the result is damaged.")
+
+
+def read_chunk_record(storage: ObjectStorage, chunk: ChunkFiles, later: LaterSongs) -> ChunkRecord:
     """Read a chunk, without the bytes of its tracks.
+
+    Args:
+        storage: of the result.
+        chunk: to read, after those before it.
+        later: what was found in them.
 
     Raises:
         GenerationError: a file cannot be read, or is damaged.
@@ -62,40 +130,57 @@ def read_chunk_record(storage: ObjectStorage, chunk: ChunkFiles) -> ChunkRecord:
         rows_of_song: dict[str, list[int]] = {}
         for row, song in enumerate(links["song_blake3"]):
             rows_of_song.setdefault(song, []).append(row)
-        song_columns, linked_rows = _song_columns(chunk.source, paths, songs, rows_of_song)
+        song_columns, linked_rows = _song_columns(chunk.source, paths, songs, rows_of_song, later)
         track_columns, index_of = _track_columns(tracks, links["track_blake3"])
         link_columns = _link_columns(links, linked_rows, index_of)
         shards = StoredShards.of(chunk, tracks["blake3"], links["song_blake3"])
     except (KeyError, ValueError, TypeError) as error:
         raise GenerationError(f"The files of a chunk of {storage.url} contradict each other.") from error
     record = BatchRecord(
-        song_columns, link_columns, track_columns, has_files=False, contract_version=CONTRACT_VERSION
+        song_columns,
+        link_columns,
+        track_columns,
+        has_files=False,
+        contract_version=CONTRACT_VERSION,
+        stored_tracks=len(tracks["blake3"]),
     )
     return ChunkRecord(record, shards)
 
 
+def root_path(source: str, path: str) -> bytes:
+    """Return the path of a song as a catalog has it: below the URL of its source."""
+    return f"{source}/{path}".encode()
+
+
+def _path_rows(source: str, paths: Rows) -> list[PathRow]:
+    """Return the rows of the paths of a chunk, without its archives and Parquet files themselves."""
+    length = len(root_path(source, ""))
+    names = ("path", "size", "mtime_ns", "blake3", "container")
+    return [
+        PathRow(root_path(source, path), length, size, mtime_ns, digest and bytes.fromhex(digest))
+        for path, size, mtime_ns, digest, container in zip(*(paths[name] for name in names), strict=True)
+        if path != f"{container}/"
+    ]
+
+
 def _song_columns(
-    source: str, paths: Rows, songs: Rows, rows_of_song: Mapping[str, Sequence[int]]
+    source: str, paths: Rows, songs: Rows, rows_of_song: Mapping[str, Sequence[int]], later: LaterSongs
 ) -> tuple[Columns, list[int]]:
     """Return a row for each path, and the rows of the links of all songs, song by song."""
-    root = f"{source}/".encode()
-    outcome_rows = {path: row for row, path in enumerate(songs["path"])}
+    outcome_rows = {root_path(source, path): row for row, path in enumerate(songs["path"])}
+    with_outcomes = [bytes.fromhex(digest) for digest in songs["blake3"] if digest]
     linked_rows: list[int] = []
     rows = []
-    for path, size, mtime_ns, digest, container in zip(
-        *(paths[name] for name in ("path", "size", "mtime_ns", "blake3", "container")), strict=True
-    ):
-        if path == f"{container}/":
-            continue  # the container itself
-        song_ref = SongRef(root + path.encode(), len(root), size, mtime_ns)
-        head = (*song_ref[:2], song_name_of(song_ref), size, mtime_ns, digest and bytes.fromhex(digest))
-        row = outcome_rows.get(path)
+    for path_row in later.arrange(_path_rows(source, paths), with_outcomes):
+        digest = path_row.digest
+        head = (*path_row[:2], song_name_of(path_row.song_ref), *path_row[2:])
+        row = outcome_rows.get(path_row.path)
         if row is None:
             if digest is None:
                 continue  # a later generation has tried it again
             rows.append((*head, *[None] * (len(SONG_COLUMN_NAMES) - len(head) - 1), 0))
             continue
-        own_links = sorted(rows_of_song.get(digest, ())) if digest else []
+        own_links = sorted(rows_of_song.get(digest.hex(), ())) if digest else []
         linked_rows += own_links
         values = {
             "outcome": songs["outcome"][row],

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from midiprism.catalog import Catalog, open_catalog, utc_now
@@ -11,9 +12,9 @@ from midiprism.catalog.queries.facts import FactIndex
 from midiprism.errors import InUseError, MidiprismError, StoreError, UsageError
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.generations.layout import PATHS
-from midiprism.generations.result import GenerationResult, Manifest, open_result
+from midiprism.generations.result import GenerationResult, Manifest, ResultIdentity, open_result
 from midiprism.mirror.chunk_files import ChunkFiles, files_by_chunk
-from midiprism.mirror.chunk_records import read_chunk_record
+from midiprism.mirror.chunk_records import LaterSongs, read_chunk_record
 from midiprism.mirror.folder import (
     NOTHING,
     MirroredState,
@@ -121,7 +122,7 @@ class _Update:
         if not held.names | held.begun <= names:
             held = NOTHING
             clear(folder)
-        mark_as_mirror(folder, self._result.storage.url, self._result.identity)
+        mark_as_mirror(folder, self._result.storage.url, self._identity)
         added = files_by_chunk(file for file in manifest.files if file.stored.name not in held.names)
         write_state(folder, MirroredState(0, held.names, frozenset(names)))
         address = catalog_path(folder)
@@ -132,6 +133,10 @@ class _Update:
             update_search_index(folder, address)
         write_state(folder, MirroredState(manifest.number, frozenset(names)))
 
+    @property
+    def _identity(self) -> ResultIdentity:
+        return replace(self._result.identity, contract=self._manifest.contract)
+
     def _record(self, catalog: Catalog, chunks: list[ChunkFiles]) -> bool:
         """Record chunks, and return whether all are recorded."""
         settings = {"mirror_of": self._result.storage.url, "generation": self._manifest.number}
@@ -139,6 +144,7 @@ class _Update:
         total = sum(file.stored.rows for chunk in chunks for file in chunk.paths)
         done = 0
         began = time.monotonic()
+        later = LaterSongs(catalog.known_songs)
 
         def report() -> None:
             self._on_progress(MirrorProgress(done, total, time.monotonic() - began))
@@ -148,10 +154,11 @@ class _Update:
             if self._stop():
                 catalog.end_run(run_id, "interrupted", {PATHS: done}, utc_now())
                 return False
-            read = read_chunk_record(self._result.storage, chunk)
+            read = read_chunk_record(self._result.storage, chunk, later)
             catalog.commit(run_id, [read.record], utc_now(), read.shards)
             done += len(read.record.songs)
             report()
+        later.require_none()
         self._find_keys(catalog, run_id)
         catalog.end_run(run_id, "done", {PATHS: done}, utc_now())
         return True

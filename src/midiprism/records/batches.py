@@ -158,6 +158,8 @@ class BatchRecord:
         lease: held on the batch; None where there is one run at a time.
         packed_tracks: the bytes of its tracks, for the process that writes them; empty where the worker has
             written them. Tracks that an earlier batch contained are left out.
+        stored_tracks: so many of the first tracks are recorded also if no song has them yet: shards in
+            object storage hold them. Only a catalog in SQLite does so.
     """
 
     songs: Columns = field(default_factory=lambda: NO_SONGS)
@@ -172,6 +174,7 @@ class BatchRecord:
     replaces_outcomes: bool = False
     lease: Lease | None = None
     packed_tracks: PackedTracks = NO_PACKED_TRACKS
+    stored_tracks: int = 0
 
     @classmethod
     def from_songs(cls, songs: Iterable[SongRecord], **values: Any) -> "BatchRecord":

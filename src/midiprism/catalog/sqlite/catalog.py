@@ -136,7 +136,7 @@ class SqliteCatalog(Catalog):
         digests = chain.from_iterable(batch.songs["digest"] for batch in batches)
         known = self.select_songs({digest for digest in digests if digest is not None})
         prepared_batches = [self._classify_songs(run_id, batch, known) for batch in batches]
-        wanted = chain.from_iterable(batch.linked_songs.track_digests for batch in prepared_batches)
+        wanted = chain.from_iterable(map(_wanted_digests, prepared_batches))
         ids = self.select_track_ids(dict.fromkeys(wanted))
         prepared = PreparedCommit(run_id, prepared_batches, ids, dict(ids))
         new_tracks = []
@@ -147,6 +147,13 @@ class SqliteCatalog(Catalog):
                 for digest, index in zip(linked.track_digests, linked.track_indices, strict=True)
                 if digest not in ids
             ]
+            if stored := batch.record.stored_tracks:
+                linked_digests = {*linked.track_digests}
+                new += [
+                    (digest, index)
+                    for index, digest in enumerate(batch.record.tracks["digest"][:stored])
+                    if digest not in ids and digest not in linked_digests
+                ]
             new_ids = self._next_ids(tracks, len(new))
             ids.update(zip([digest for digest, _ in new], new_ids, strict=True))
             prepared.new_track_ids += new_ids
@@ -369,6 +376,13 @@ _REMOVED_ROWS = {songs: removed_songs, tracks: removed_tracks}
 def _is_of(prepared: PreparedCommit, records: Sequence[BatchRecord]) -> bool:
     """Return whether a commit was prepared for these batches."""
     return [*map(id, records)] == [id(batch.record) for batch in prepared.batches]
+
+
+def _wanted_digests(batch: PreparedBatch) -> Iterable[bytes]:
+    """Return the digests of the tracks that are to be recorded if they are not."""
+    linked = batch.linked_songs.track_digests
+    stored = batch.record.stored_tracks
+    return [*linked, *batch.record.tracks["digest"][:stored]] if stored else linked
 
 
 def _linked_songs(prepared: PreparedCommit) -> list[LinkedSongs]:

@@ -21,6 +21,7 @@ from midiprism.cli.metrics import MetricsOptions
 from midiprism.cli.options import CatalogOptions, SummaryOptions
 from midiprism.cli.render.cost_text import estimate_to_json, print_estimate
 from midiprism.cli.render.generation_text import (
+    announce_redo,
     print_generation,
     show_generation_progress,
     summary_to_json,
@@ -68,7 +69,7 @@ class LocalOptions:
                 "no_facts",
                 "dry_run",
             ),
-            *("retry_failed", "prune", "yes", "by", "context"),
+            *("retry_failed", "redo", "prune", "yes", "by", "context"),
         }
         if self.identity.store == _STORE:
             allowed.add("store")
@@ -115,7 +116,7 @@ def split_in_storage(
     prices: "Prices | None",
 ) -> int:
     """Split songs in object storage, or print what that will cost, and return the exit code."""
-    from midiprism.generations.result import SplitSettings
+    from midiprism.generations.plan import SplitSettings
     from midiprism.generations.run import RunOptions, split_to_storage
     from midiprism.results.identity import RequestedIdentity
 
@@ -135,6 +136,7 @@ def split_in_storage(
         rerun.prune,
         options.adopt.yes,
         archives=options.source.archives,
+        redo=rerun.redo,
     )
     workers = options.work.parse_workers()
     if extent.dry_run:
@@ -188,11 +190,13 @@ def run_or_stop(
     from midiprism.generations import engine
     from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
+    from midiprism.generations.large_blocks import return_large_blocks
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import RunParts
+    from midiprism.generations.run import RunParts, ignore
     from midiprism.generations.splitting import Machine
     from midiprism.pipeline.resource_defaults import cpus
 
+    return_large_blocks()
     with ExitStack() as stack:
         stop = stack.enter_context(interruptible(STOPPING))
         display = stack.enter_context(show_generation_progress(quiet=output.quiet))
@@ -206,8 +210,9 @@ def run_or_stop(
         if engine_options is not None:
             name, address = engine_options.engine or name, engine_options.address
         chosen = stack.enter_context(closing(ENGINES[name](engine.EngineOptions(machine, workers, address))))
+        on_redo = ignore if output.quiet else announce_redo
         try:
-            summary = run(RunParts(machine, chosen, display.show))
+            summary = run(RunParts(machine, chosen, display.show, on_redo=on_redo))
         except GenerationStoppedError as error:
             print_message(str(error))
             return stop.exit_code

@@ -15,16 +15,24 @@ from midiprism.cli.render.terminal import (
     format_size,
     make_console,
     pluralize,
+    print_message,
     shell_quote,
 )
 
 if TYPE_CHECKING:
+    from midiprism.generations.plan import Plan
     from midiprism.generations.prices import Prices
     from midiprism.generations.run import GenerationProgress, GenerationSummary
     from midiprism.generations.status import FailedSong, GenerationStatus
     from midiprism.generations.verify import Verification
 
-PASS_NAMES = {"a": "reading and splitting", "b": "comparing digests", "c": "writing tracks"}
+PASS_NAMES = {
+    "a": "reading and splitting",
+    "s": "finding songs that stay",
+    "t": "finding tracks that stay",
+    "b": "comparing digests",
+    "c": "writing tracks",
+}
 
 
 class ShownProgress(NamedTuple):
@@ -86,6 +94,16 @@ def format_generation_progress(shown: ShownProgress) -> str:
         f"{pluralize(progress.tasks, 'task')}"
     )
     return f"{text}, {pluralize(shown.songs, 'song')} here" if shown.songs else text
+
+
+def announce_redo(plan: "Plan") -> None:
+    """Say that a generation splits songs again."""
+    songs, source = pluralize(plan.song_count, "song"), escape_unprintable(plan.source)
+    print_message(
+        f"Generation {plan.number} splits {songs} of {source} by version {plan.contract} of the split "
+        "contract, also those that were split before. Until it is committed, the generation before holds; "
+        "songs that are gone stay as they are."
+    )
 
 
 def print_generation(
@@ -174,6 +192,7 @@ def status_to_json(status: "GenerationStatus") -> dict[str, Any]:
         "url": status.result.storage.url,
         "by": identity.by,
         "context": identity.context,
+        "contract": manifest.contract if manifest.number else identity.contract,
         "generation": manifest.number,
         "outcomes": manifest.outcomes,
         "tracks": manifest.rows("tracks"),

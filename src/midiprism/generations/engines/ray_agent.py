@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.generations.engine import EngineTask
-from midiprism.generations.layout import PASSES
+from midiprism.generations.large_blocks import return_large_blocks
+from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.result import open_result
@@ -86,8 +87,12 @@ class NodeAgent:
         self._pass_name = ""
         self._checker: Checker | None = None
 
-    def end_with_node(self) -> None:
-        """End this process when Ray's process of the node has ended, which Ray does not always do."""
+    def prepare_process(self) -> None:
+        """Keep the memory of this process small, and end it when Ray's process of the node has ended.
+
+        Ray does not always do that.
+        """
+        return_large_blocks()
         threading.Thread(target=_exit_without, args=(os.getppid(),), daemon=True).start()
 
     def check(self) -> TaskFailure | None:
@@ -109,7 +114,7 @@ class NodeAgent:
 
     def _task(self, number: int, name: str) -> EngineTask:
         """Return a task, whose workers stay until those of another pass begin."""
-        if name not in PASSES:
+        if name not in PASSES_OF_REDO:
             return CheckTask(self._open_checker(number), name)
         generation = self._open(number)
         if name != self._pass_name:

@@ -194,7 +194,7 @@ class RayCluster:
             scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
         )
         handle = actor.remote(self._settings._replace(workers=workers))
-        handle.end_with_node.remote()
+        handle.prepare_process.remote()
         return Agent(node, handle, handle.check.remote())
 
     def _receive_check(self, agent: Agent) -> None:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from midiprism.errors import MidiprismError
 from midiprism.generations.errors import GenerationStoppedError
 from midiprism.pipeline.executors.processes.start_process import (
     ignore_signals,
@@ -135,13 +134,15 @@ class _Worker:
 
 def _work(connection: Connection) -> None:
     ignore_signals()
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # the process that started this one has ended
+        while True:
             call, item = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = call(*item)
-        except MidiprismError as error:
-            answer = error
-        connection.send(answer)
+            connection.send(_answer(call, item))
+
+
+def _answer(call: Call, item: tuple[Any, ...]) -> Any:
+    """Return the answer of a function, or the error that is raised where its caller is."""
+    try:
+        return call(*item)
+    except Exception as error:  # noqa: BLE001 - raised where the answer is used
+        return error
