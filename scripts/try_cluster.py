@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.inside:
         with ray_environment() as environment:
-            command = in_namespaces([*sys.argv, "--inside"])
+            command = in_namespaces([sys.argv[0], "--inside", *sys.argv[1:]])
             sys.exit(subprocess.run(command, env=environment, check=False).returncode)
     bring_loopback_up()
     with seaweedfs_server() as address:

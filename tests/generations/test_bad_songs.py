@@ -15,8 +15,10 @@ from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
 from midiprism.objects import open_storage
+from midiprism.pipeline.splitter import PlainSplitter
+from midiprism.results.identity import Identity
 from midiprism.smf import split_song
-from midiprism.smf.types import SplitSong
+from midiprism.smf.types import Limits, SplitSong
 from support.failing_parts import CrashingSplitter
 from support.fake_songs import BASS, PIANO, fake_song, fake_split
 from support.generation_results import (
@@ -24,6 +26,7 @@ from support.generation_results import (
     options,
     parts,
     some_songs,
+    song_bytes,
     source_with,
     stored_rows,
     table_rows,
@@ -78,7 +81,8 @@ def test_a_song_that_kills_its_workers_only_in_pass_c_is_never_half_committed(tm
             switch.touch()
 
     run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
-    machine = Machine(1, make_splitter=lambda *_: KillingSplitter(str(switch)))
+    splitter = KillingSplitter(str(switch))
+    machine = Machine(1, make_splitter=lambda *_: splitter, make_plain_splitter=lambda *_: splitter)
     with pytest.raises(GenerationError, match=r"03\.mid was split once, and could not be split again"):
         split_to_storage(source, url, run_options, parts(machine=machine, on_progress=turn_on))
     assert open_result(open_storage(url)).newest_manifest().number == 0
@@ -122,3 +126,28 @@ def test_a_defect_of_the_naming_rule_costs_no_track(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(track_stores, "track_stem", fail_for_names)
     split_to_storage(source, url, options(), parts())
     assert stored_rows(url) == stored_rows(other)
+
+
+def test_a_song_whose_names_kill_their_workers_keeps_its_tracks_without_them(tmp_path: Path) -> None:
+    source, url, other = source_with(_songs()), memory_url(), memory_url()
+    switch = tmp_path / "switch"
+
+    def turn_on(progress: object) -> None:
+        if getattr(progress, "pass_name", "") == "c":
+            switch.touch()
+
+    run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
+    machine = Machine(
+        1,
+        make_splitter=lambda *_: KillingSplitter(str(switch)),
+        make_plain_splitter=lambda *_: fake_split,
+    )
+    split_to_storage(source, url, run_options, parts(machine=machine, on_progress=turn_on))
+    split_to_storage(source, other, run_options, parts(machine=Machine(make_splitter=lambda *_: fake_split)))
+    assert stored_rows(url) == stored_rows(other)
+
+
+def test_a_plain_splitter_gives_tracks_without_names() -> None:
+    song = PlainSplitter(Identity(), Limits(), None)(song_bytes(0, 1)[0])
+    assert {track.name for track in song.tracks} == {None}
+    assert [problem.code for problem in song.problems] == ["internal"]

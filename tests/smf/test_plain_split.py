@@ -26,7 +26,7 @@ def check_plain_ways(data: bytes) -> None:
             continue
         found = [bytes(octets) for octets in split_bytes(data, by=by, context=context)]
         assert found == [track.data for track in song.tracks]
-        plain = split_plainly(data, DEFECT, by=by, context=context)
+        plain = split_plainly(data, problem=DEFECT, by=by, context=context)
         assert [without_texts(track) for track in plain.tracks] == [
             without_texts(track) for track in song.tracks
         ]
@@ -62,7 +62,7 @@ def check_refusal(data: bytes, code: str) -> None:
         codes = [refused.code]
     else:
         assert found == []
-        assert split_plainly(data, DEFECT).tracks == ()
+        assert split_plainly(data, problem=DEFECT).tracks == ()
         codes = [code]
     assert codes == [code]
 
@@ -93,4 +93,4 @@ def test_plain_ways_refuse_unknown_divisions() -> None:
     with pytest.raises(UsageError, match="by='hand' is unknown"):
         split_bytes(b"", by="hand")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="context='all' is unknown"):
-        split_plainly(b"", DEFECT, context="all")  # type: ignore[arg-type]
+        split_plainly(b"", problem=DEFECT, context="all")  # type: ignore[arg-type]

@@ -212,9 +212,21 @@ class OpenGeneration:
             timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
         )
 
+    @cached_property
+    def plain_splitter(self) -> SongSplitter:
+        """Splits songs in pass C whose names or facts end or stop their worker; closed at its end."""
+        settings = self.plan.settings
+        return SongSplitter(
+            self.machine,
+            self.result.identity,
+            settings,
+            plain=True,
+            timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
+        )
+
     def close_splitters(self) -> None:
         """End the workers of this machine, until songs are split again."""
-        for name in ("digest_splitter", "writing_splitter"):
+        for name in ("digest_splitter", "writing_splitter", "plain_splitter"):
             if name in self.__dict__:
                 getattr(self, name).close()
 

@@ -33,8 +33,8 @@ def split_bytes(
 
 def split_plainly(
     data: bytes,
-    problem: Problem,
     *,
+    problem: Problem,
     by: By = "auto",
     context: Context = "conductor",
     limits: Limits = DEFAULT_LIMITS,
