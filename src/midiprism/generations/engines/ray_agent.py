@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.generations.engine import EngineTask
-from midiprism.generations.large_blocks import return_large_blocks
 from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
@@ -92,7 +91,6 @@ class NodeAgent:
 
         Ray does not always do that.
         """
-        return_large_blocks()
         threading.Thread(target=_exit_without, args=(os.getppid(),), daemon=True).start()
 
     def check(self) -> TaskFailure | None:
