@@ -1,6 +1,5 @@
 """Tests that processes read and write a part of large things at a time."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from uuid import uuid4
 

@@ -106,6 +106,11 @@ class NodeAgent:
         failure = self._failure(lambda: values.append(self._task(generation, name)(number)))
         return TaskAnswer(failure, self._totals, *values)
 
+    def release(self) -> None:
+        """End the workers, and remove local files."""
+        if self._generation is not None:
+            self._generation.release_machine()
+
     def progress(self) -> AgentTotals:
         """Return what the agent has done so far. It may be called while a task runs."""
         return self._totals
@@ -116,7 +121,7 @@ class NodeAgent:
             return CheckTask(self._open_checker(number), name)
         generation = self._open(number)
         if name != self._pass_name:
-            generation.close_splitters()
+            generation.release_machine()
             self._pass_name = name
         return PassTask(generation, name)
 
@@ -143,7 +148,7 @@ class NodeAgent:
             if plan.source != source.url:
                 raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
             if self._generation is not None:
-                self._generation.close_splitters()
+                self._generation.release_machine()
             self._generation = OpenGeneration(result, plan, source, self._machine())
         return self._generation
 
