@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import StoreError
-from midiprism.generations.local_folder import ABANDONED_AFTER_SECONDS, PREFIX, temporary_folder
+from midiprism.generations.local_folder import (
+    ABANDONED_AFTER_SECONDS,
+    PREFIX,
+    ChunkFolders,
+    open_kept_file,
+    temporary_folder,
+)
 from midiprism.results.lock import lock_exclusive
 
 
@@ -56,3 +62,26 @@ def test_a_folder_that_is_in_use_looks_held(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="none cannot be written"), temporary_folder(str(tmp_path / "none")):
         pass
+
+
+def test_folders_of_chunks_hand_one_file_on_and_leave_nothing(tmp_path: Path) -> None:
+    folders = ChunkFolders(str(tmp_path), "songs.bin")
+    numbers = []
+    for content in (b"long song", b"song", b"other"):
+        with folders.folder() as folder:
+            path = Path(folder, "songs.bin")
+            with open_kept_file(str(path)) as file:
+                numbers.append(os.fstat(file.fileno()).st_ino)
+                file.write(content)
+            Path(folder, "songs.index").write_bytes(b"index")
+            assert path.read_bytes().startswith(content)
+        assert not os.path.exists(folder)
+    assert len(set(numbers)) == 1
+    folders.close()
+    assert [*tmp_path.iterdir()] == []
+    with folders.folder() as folder:  # without the file
+        assert [*Path(folder).iterdir()] == []
+    with pytest.raises(KeyError), folders.folder():
+        raise KeyError
+    folders.close()
+    assert [*tmp_path.iterdir()] == []

@@ -1,6 +1,5 @@
 """Tests that processes read and write a part of large things at a time."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
@@ -9,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.large_blocks import return_large_blocks
 from midiprism.generations.listing import ListedSong
 from midiprism.generations.planning import divide
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
@@ -96,8 +94,3 @@ def test_the_larger_objects_are_the_fewer_are_read_ahead() -> None:
         assert [*read_objects(observed, objects)] == [bytes(size)] * 3  # type: ignore[arg-type]
     assert [*read_objects(observed, [])] == []  # type: ignore[arg-type]
     assert observed.in_flight == [MAX_READS_IN_FLIGHT, 32, 4, MAX_READS_IN_FLIGHT]
-
-
-def test_large_blocks_are_returned_where_the_c_library_can() -> None:
-    works = return_large_blocks()
-    assert works or sys.platform != "linux"

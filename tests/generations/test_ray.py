@@ -12,7 +12,7 @@ from midiprism.generations.run import split_to_storage, work_on
 from midiprism.generations.verify import verify_generations
 from support.generation_results import Rows, local_rows, options, parts, some_songs, song_bytes, stored_rows
 from support.object_stores import KilledError
-from support.ray_scenario import VICTIMS, run_scenario
+from support.ray_scenario import VERIFY, VICTIMS, run_scenario
 
 CHUNKS = ChunkLimits(max_songs=20, chunks=100, min_songs=20)
 FINISHES = ("child", "agent", "raylet")
@@ -41,7 +41,7 @@ def _plan(folder: Path, songs: dict[str, bytes]) -> _Planned:
 def test_a_cluster_makes_and_checks_the_result_of_a_local_run(tmp_path: Path) -> None:
     songs = {key.replace("?", ""): data for key, data in some_songs(40).items()}
     source, url, expected = _plan(tmp_path, songs)
-    outcome = run_scenario("", source, url, "--json")
+    outcome = run_scenario(VERIFY, source, url, "--json")
     assert outcome.code == 1, outcome.output  # some songs failed
     assert stored_rows(url) == expected
     check, checked = verify_generations(url), json.loads(outcome.check)

@@ -44,8 +44,8 @@ class FakeRay:
     def remote(self, **options: Any) -> Callable[[type], "_ActorClass"]:
         return lambda kind: _ActorClass(self, kind)
 
-    def wait(self, answers: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
-        return answers[:1], answers[1:]
+    def wait(self, answers: list[Any], timeout: float, num_returns: int = 1) -> tuple[list[Any], list[Any]]:
+        return answers[:num_returns], answers[num_returns:]
 
     def get(self, answer: "_Answer") -> Any:
         if isinstance(answer.value, Exception):
@@ -90,6 +90,7 @@ class _Actor:
     def _call(self, name: str, *arguments: Any) -> _Answer:
         self.is_lost |= self._node not in self._ray.cpus or self._ray.loses(self._node, name, *arguments)
         if self.is_lost:
+            self._inner.release()  # this process, in which it runs, goes on
             return _Answer(RayError("The actor died.\n\tIts process was killed."))
         if name == "prepare_process":  # this process is no node's
             return _Answer(None)

@@ -31,6 +31,8 @@ END_SECONDS = 20
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
 """Requests and the flag of network interfaces on Linux."""
 
+VERIFY = "verify"
+
 
 class Outcome(NamedTuple):
     """The end of a scenario.
@@ -41,7 +43,7 @@ class Outcome(NamedTuple):
         kills: number of processes that were killed.
         listeners: addresses at which processes listened.
         agents_left: agents that were there when ``END_SECONDS`` had passed since the command ended.
-        check: last line of ``midiprism verify`` on the same cluster, where nobody was killed.
+        check: last line of ``midiprism verify`` on the same cluster, where that was asked for.
     """
 
     code: int
@@ -55,8 +57,9 @@ class Outcome(NamedTuple):
 def run_scenario(
     victim: str, source: str, url: str, *options: str, nodes: int = 2, timeout: float = TIMEOUT_SECONDS
 ) -> Outcome:
-    """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; with an empty one, kill nobody and
-    check the result.
+    """Run ``midiprism split`` on a cluster, and kill ``victim`` meanwhile; with an empty one, kill nobody.
+
+    With ``VERIFY`` for the victim, kill nobody and check the result.
     """
     command = in_namespaces(["-m", "support.ray_scenario", victim, source, url, str(nodes), *options])
     with ray_environment() as environment:
@@ -140,7 +143,7 @@ def _recorded(url: str) -> int:
 
 def _kill_meanwhile(victim: str, cluster: Any, driver: "subprocess.Popen[str]", url: str) -> int:
     kills, done = 0, _recorded(url)
-    while victim and driver.poll() is None and kills < MOST_KILLS[victim]:
+    while victim in MOST_KILLS and driver.poll() is None and kills < MOST_KILLS[victim]:
         time.sleep(0.05)
         if _recorded(url) < done + 2:
             continue
@@ -181,7 +184,9 @@ def main(victim: str, source: str, url: str, nodes: str, *options: str) -> None:
     kills = _kill_meanwhile(victim, cluster, driver, url)
     listeners = _listeners()
     output, _ = driver.communicate()
-    check = "" if victim else _last_line([*midiprism, "verify", url, "--json", "--quiet", *where])
+    check = ""
+    if victim == VERIFY:
+        check = _last_line([*midiprism, "verify", url, "--json", "--quiet", *where])
     _until(lambda: not agents(), END_SECONDS)
     outcome = Outcome(driver.returncode, output, kills, listeners, len(agents()), check)
     print(json.dumps(outcome._asdict()), flush=True)

@@ -7,6 +7,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from io import BufferedWriter
 
 from midiprism.errors import StoreError
 from midiprism.results.lock import lock_exclusive
@@ -35,6 +36,57 @@ def temporary_folder(parent: str | None) -> Iterator[str]:
         raise StoreError(f"{parent} cannot be written: {error.strerror or error}.") from error
     with folder as path, lock_exclusive(path, required=False):
         yield path
+
+
+class ChunkFolders:
+    """Folders for chunks, one after the other, each with the file that the one before had for its songs.
+
+    What is written to a file that is there takes half the processor time: the system needs no new memory.
+
+    Args:
+        parent: folder to make them in; None for that of temporary files.
+        kept_file: name of the file that is kept. It has the bytes of the chunk before until they are
+            overwritten.
+    """
+
+    def __init__(self, parent: str | None, kept_file: str) -> None:
+        self._parent = parent
+        self._kept_file = kept_file
+        self._resources = contextlib.ExitStack()
+        self._root: str | None = None
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[str]:
+        """Give a new folder, which is removed in the end.
+
+        Raises:
+            StoreError: it cannot be made or locked.
+        """
+        if self._root is None:
+            self._root = self._resources.enter_context(temporary_folder(self._parent))
+        kept = os.path.join(self._root, self._kept_file)
+        try:
+            path = tempfile.mkdtemp(prefix="chunk-", dir=self._root)
+        except OSError as error:
+            raise StoreError(f"{self._root} cannot be written: {error.strerror or error}.") from error
+        with contextlib.suppress(OSError):
+            os.rename(kept, os.path.join(path, self._kept_file))
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(OSError):  # then the next chunk has a new one
+                os.replace(os.path.join(path, self._kept_file), kept)
+            shutil.rmtree(path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the file too."""
+        self._resources.close()
+        self._root = None
+
+
+def open_kept_file(path: str) -> BufferedWriter:
+    """Open a file to be written from its beginning, and keep what it holds until it is overwritten."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "wb")
 
 
 def _remove_abandoned(parent: str) -> None:

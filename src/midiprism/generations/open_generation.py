@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from midiprism.generations.digests import bits_sizes
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import new_attempt, record_key, record_number, records_folder, work_folder
+from midiprism.generations.local_folder import ChunkFolders
 from midiprism.generations.plan import Plan
 from midiprism.generations.result import GenerationResult, Manifest, ResultIdentity, TableFile
 from midiprism.generations.rewriting import chunk_of
+from midiprism.generations.song_pack import DATA_FILE
 from midiprism.generations.splitting import Machine, SongSplitter
 from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import StoredObject, raise_errors
@@ -224,11 +226,18 @@ class OpenGeneration:
             timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
         )
 
-    def close_splitters(self) -> None:
-        """End the workers of this machine, until songs are split again."""
+    @cached_property
+    def chunk_folders(self) -> ChunkFolders:
+        """Folders on the local disk."""
+        return ChunkFolders(self.machine.folder, DATA_FILE)
+
+    def release_machine(self) -> None:
+        """End the workers of this machine, and remove its local files, until there is a task again."""
         for name in ("digest_splitter", "writing_splitter", "plain_splitter"):
             if name in self.__dict__:
                 getattr(self, name).close()
+        if "chunk_folders" in self.__dict__:
+            self.chunk_folders.close()
 
     def task_count(self, pass_name: str) -> int:
         """Return the number of tasks of a pass."""

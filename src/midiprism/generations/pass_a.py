@@ -10,7 +10,6 @@ from midiprism.generations.digests import encode_digests
 from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong
-from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
 from midiprism.generations.planning import read_chunk
 from midiprism.generations.song_pack import (
@@ -40,7 +39,7 @@ def digest_chunk(generation: OpenGeneration, number: int) -> None:
     """
     attempt = Attempt(generation.clock)
     songs = read_chunk(generation.result, generation.plan.chunks[number])
-    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), generation.chunk_folders.folder() as folder:
         pack = PackWriter(folder)
         try:
             task = _ChunkTask(generation, songs, pack)

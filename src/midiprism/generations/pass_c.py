@@ -18,7 +18,7 @@ from midiprism.generations.errors import GenerationError
 from midiprism.generations.fetching import run_ahead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
-from midiprism.generations.local_folder import temporary_folder
+from midiprism.generations.local_folder import open_kept_file
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration, StoredDigests
 from midiprism.generations.pass_a import problems_as_json, songs_in_pack
 from midiprism.generations.shard_uploads import ShardUploads
@@ -54,7 +54,7 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
         MidiprismError: it cannot be done now.
     """
     attempt = Attempt(generation.clock)
-    with infrequent_gc(collect=False), temporary_folder(generation.machine.folder) as folder:
+    with infrequent_gc(collect=False), generation.chunk_folders.folder() as folder:
         content = _ChunkTask(generation, number, attempt).run(folder)
     generation.record("c", number, attempt, content)
 
@@ -119,7 +119,7 @@ class _ChunkTask:
         if positions:
             with open(f"{folder}/{INDEX_FILE}", "wb") as file:
                 file.write(read_object(self._storage, self._record.index))
-            open(f"{folder}/{DATA_FILE}", "wb").close()
+            open_kept_file(f"{folder}/{DATA_FILE}").close()
             self._split(folder, positions, uploads)
         uploads.close()
         missing = self._first_tracks - {digest[:DIGEST_BYTES] for digest in uploads.track_digests}

@@ -348,7 +348,7 @@ def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> Non
             done += 1
             report()
     finally:
-        generation.close_splitters()
+        generation.release_machine()
 
 
 def _require_believed(

@@ -10,10 +10,11 @@ import os
 import struct
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from io import BufferedReader
+from io import FileIO
 from typing import NamedTuple
 
 from midiprism.generations.digests import DIGEST_BYTES
+from midiprism.generations.local_folder import open_kept_file
 from midiprism.sources import SongContent, SongRef, Source, UnreadableError
 from midiprism.sources.source import MemberLocation, Notice
 
@@ -66,8 +67,8 @@ class PackWriter:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._data = open(os.path.join(folder, DATA_FILE), "wb")  # noqa: SIM115 - closed by ``close``
-        self._index = open(os.path.join(folder, INDEX_FILE), "wb")  # noqa: SIM115
+        self._data = open_kept_file(os.path.join(folder, DATA_FILE))
+        self._index = open(os.path.join(folder, INDEX_FILE), "wb")  # noqa: SIM115 - closed by ``close``
         self.songs: list[PackedSong] = []
         self._size = 0
 
@@ -126,7 +127,7 @@ class PackSource(Source):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._folder = b""
-        self._files: tuple[BufferedReader, BufferedReader] | None = None
+        self._files: tuple[FileIO, FileIO] | None = None
         self._first_tracks: frozenset[bytes] = frozenset()
 
     def __reduce__(self) -> tuple[type["PackSource"], tuple[()]]:
@@ -175,7 +176,7 @@ class PackSource(Source):
                 file.close()
         self._folder, self._files, self._first_tracks = b"", None, frozenset()
 
-    def _open(self, song_ref: SongRef) -> tuple[BufferedReader, BufferedReader]:
+    def _open(self, song_ref: SongRef) -> tuple[FileIO, FileIO]:
         folder = song_ref.path[: song_ref.root_length]
         if self._files is None or folder != self._folder:
             self.close()
@@ -187,8 +188,8 @@ class PackSource(Source):
         return self._files
 
 
-def _open_file(folder: bytes, name: str) -> BufferedReader:
-    return open(folder + name.encode(), "rb")
+def _open_file(folder: bytes, name: str) -> FileIO:
+    return open(folder + name.encode(), "rb", buffering=0)  # a song is read by one call
 
 
 def write_first_tracks(folder: str, digests: Iterable[bytes]) -> None:

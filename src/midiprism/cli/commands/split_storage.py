@@ -190,13 +190,11 @@ def run_or_stop(
     from midiprism.generations import engine
     from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
-    from midiprism.generations.large_blocks import return_large_blocks
     from midiprism.generations.prices import Prices
     from midiprism.generations.run import RunParts, ignore
     from midiprism.generations.splitting import Machine
     from midiprism.pipeline.resource_defaults import cpus
 
-    return_large_blocks()
     with ExitStack() as stack:
         stop = stack.enter_context(interruptible(STOPPING))
         display = stack.enter_context(show_generation_progress(quiet=output.quiet))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from midiprism.errors import MidiprismError, UsageError
 from midiprism.generations.engine import EngineTask
-from midiprism.generations.large_blocks import return_large_blocks
 from midiprism.generations.layout import PASSES_OF_REDO
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
@@ -92,7 +91,6 @@ class NodeAgent:
 
         Ray does not always do that.
         """
-        return_large_blocks()
         threading.Thread(target=_exit_without, args=(os.getppid(),), daemon=True).start()
 
     def check(self) -> TaskFailure | None:
@@ -108,6 +106,11 @@ class NodeAgent:
         failure = self._failure(lambda: values.append(self._task(generation, name)(number)))
         return TaskAnswer(failure, self._totals, *values)
 
+    def release(self) -> None:
+        """End the workers, and remove local files."""
+        if self._generation is not None:
+            self._generation.release_machine()
+
     def progress(self) -> AgentTotals:
         """Return what the agent has done so far. It may be called while a task runs."""
         return self._totals
@@ -118,7 +121,7 @@ class NodeAgent:
             return CheckTask(self._open_checker(number), name)
         generation = self._open(number)
         if name != self._pass_name:
-            generation.close_splitters()
+            generation.release_machine()
             self._pass_name = name
         return PassTask(generation, name)
 
@@ -145,7 +148,7 @@ class NodeAgent:
             if plan.source != source.url:
                 raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
             if self._generation is not None:
-                self._generation.close_splitters()
+                self._generation.release_machine()
             self._generation = OpenGeneration(result, plan, source, self._machine())
         return self._generation
 

@@ -19,6 +19,7 @@ MAX_FAILED_STARTS = 5
 
 REFRESH_SECONDS = 1.0
 START_SECONDS = 300.0
+_RELEASE_SECONDS = 10.0
 """Time within which one node must be ready."""
 
 _PROGRESS = "progress"
@@ -152,6 +153,9 @@ class RayCluster:
 
     def close(self) -> None:
         """End the agents, and Ray if it was started or joined for them."""
+        idle = [agent.handle.release.remote() for agent in self._agents.values() if agent.number is None]
+        if idle:
+            self.ray.wait(idle, num_returns=len(idle), timeout=_RELEASE_SECONDS)
         for agent in self._agents.values():
             self.ray.kill(agent.handle)
         self._agents.clear()
