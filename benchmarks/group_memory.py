@@ -136,7 +136,7 @@ def write_result(folder: Path, songs: int) -> None:
         linked = [known[at] for at in rng.integers(0, len(known), links).tolist()]
         earlier = tracks
         names = [f"folder/Title number {(start + at) // 2} v{at % 2}.mid" for at in range(count)]
-        hashes = rng.integers(0, 1 << 62, len(tracks))
+        hashes = rng.integers(0, 1 << 53, len(tracks))
         for table, columns in (
             (SONGS, {"blake3": digests, "path": names, "outcome": ["split"] * count}),
             (PATHS, {"blake3": digests, "path": names}),

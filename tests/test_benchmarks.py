@@ -187,6 +187,7 @@ def test_postgresql_is_compared_with_a_file_and_with_a_row_at_a_time(
     assert "a row at a time" in output
 
 
+@pytest.mark.nightly
 def test_commits_are_measured(postgres_server: PostgresServer, tmp_path: Path) -> None:
     options = ("--links", "1000", "--timed", "1", "--sizes", "20,50")
     output = benchmark_output("commit_throughput", "--work", str(tmp_path), "--fast-server", *options)
@@ -207,12 +208,14 @@ def test_names_are_read_right_as_documented() -> None:
     assert shares["with other texts"] > 0.99
 
 
+@pytest.mark.nightly
 def test_searches_are_measured_beside_a_scan(tmp_path: Path) -> None:
     output = benchmark_output("search_speed", "--work", str(tmp_path), "--songs", "400")
     assert "text and four filters: p50 " in output
     assert " rows by a scan: " in output
 
 
+@pytest.mark.nightly
 def test_similarity_is_measured(tmp_path: Path) -> None:
     output = benchmark_output(
         "similarity_speed", "--tracks", "300", "--queried", "400", "--sets", "200", "--work", str(tmp_path)
@@ -222,12 +225,14 @@ def test_similarity_is_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_runs_with_fingerprints_are_measured() -> None:
     output = benchmark_output("fingerprint_throughput", "--songs", "40", "--rounds", "1")
     assert "files: " in output
     assert "parquet: " in output
 
 
+@pytest.mark.nightly
 def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     melodies = [make_melody(seed) for seed in range(6)]
     archive = tmp_path / "pop.zip"
@@ -245,6 +250,7 @@ def test_the_accuracy_of_similarity_is_measured(tmp_path: Path) -> None:
     assert "transposed     recall 1.0000 of 6" in output
 
 
+@pytest.mark.nightly
 def test_requests_to_the_server_of_pages_are_measured(tmp_path: Path) -> None:
     output = benchmark_output("serve_speed", "--work", str(tmp_path), "--songs", "400")
     assert "text and four filters, with facets, over HTTP: p50 " in output

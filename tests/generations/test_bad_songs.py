@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from midiprism.generations import track_stores
-from midiprism.generations.errors import GenerationError
+from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
+from midiprism.generations.verify import verify_generations
 from midiprism.objects import open_storage
-from midiprism.pipeline.splitter import PlainSplitter
-from midiprism.results.identity import Identity
 from midiprism.smf import split_song
-from midiprism.smf.types import Limits, SplitSong
+from midiprism.smf.types import SplitSong
 from support.failing_parts import CrashingSplitter
 from support.fake_songs import BASS, PIANO, fake_song, fake_split
 from support.generation_results import (
@@ -26,7 +25,6 @@ from support.generation_results import (
     options,
     parts,
     some_songs,
-    song_bytes,
     source_with,
     stored_rows,
     table_rows,
@@ -53,7 +51,7 @@ def test_songs_that_kill_or_hang_their_workers_have_an_outcome_of_their_own(tmp_
     assert failed == {
         "02x.mid": (True, '[["crash",'),
         "04x.mid": (True, '[["timeout'),
-        "05x.mid": (False, '[["interna'),
+        "05x.mid": (True, '[["interna'),
         "06x.mid": (True, '[["crash",'),
     }
     again = split_to_storage(source, url, run_options, parts(machine=machine))
@@ -81,8 +79,7 @@ def test_a_song_that_kills_its_workers_only_in_pass_c_is_never_half_committed(tm
             switch.touch()
 
     run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
-    splitter = KillingSplitter(str(switch))
-    machine = Machine(1, make_splitter=lambda *_: splitter, make_plain_splitter=lambda *_: splitter)
+    machine = Machine(1, make_splitter=lambda *_: KillingSplitter(str(switch)))
     with pytest.raises(GenerationError, match=r"03\.mid was split once, and could not be split again"):
         split_to_storage(source, url, run_options, parts(machine=machine, on_progress=turn_on))
     assert open_result(open_storage(url)).newest_manifest().number == 0
@@ -128,26 +125,35 @@ def test_a_defect_of_the_naming_rule_costs_no_track(monkeypatch: pytest.MonkeyPa
     assert stored_rows(url) == stored_rows(other)
 
 
-def test_a_song_whose_names_kill_their_workers_keeps_its_tracks_without_them(tmp_path: Path) -> None:
+def test_a_song_that_finds_no_memory_once_is_split_by_a_later_run() -> None:
     source, url, other = source_with(_songs()), memory_url(), memory_url()
-    switch = tmp_path / "switch"
+    failures = [MemoryError()]
 
-    def turn_on(progress: object) -> None:
-        if getattr(progress, "pass_name", "") == "c":
-            switch.touch()
+    def split(data: bytes) -> SplitSong:
+        if failures:
+            raise failures.pop()
+        return fake_split(data)
 
     run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
-    machine = Machine(
-        1,
-        make_splitter=lambda *_: KillingSplitter(str(switch)),
-        make_plain_splitter=lambda *_: fake_split,
-    )
-    split_to_storage(source, url, run_options, parts(machine=machine, on_progress=turn_on))
-    split_to_storage(source, other, run_options, parts(machine=Machine(make_splitter=lambda *_: fake_split)))
+    machine = Machine(make_splitter=lambda *_: split)
+    summary = split_to_storage(source, url, run_options, parts(machine=machine))
+    assert summary.outcomes == {"failed": 1, "split": 7}
+    assert verify_generations(url).damage == ()
+    retried = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK, retry_failed=True)
+    assert split_to_storage(source, url, retried, parts(machine=machine)).outcomes == {"split": 8}
+    split_to_storage(source, other, run_options, parts(machine=machine))
     assert stored_rows(url) == stored_rows(other)
 
 
-def test_a_plain_splitter_gives_tracks_without_names() -> None:
-    song = PlainSplitter(Identity(), Limits(), None)(song_bytes(0, 1)[0])
-    assert {track.name for track in song.tracks} == {None}
-    assert [problem.code for problem in song.problems] == ["internal"]
+def test_a_run_without_workers_that_is_stopped_says_so() -> None:
+    source, url = source_with(_songs()), memory_url()
+    songs: list[bytes] = []
+
+    def split(data: bytes) -> SplitSong:
+        songs.append(data)
+        return fake_split(data)
+
+    machine = Machine(make_splitter=lambda *_: split, stop=lambda: len(songs) == 3)
+    run_options = options(settings=SplitSettings(facts=False), chunks=ONE_CHUNK)
+    with pytest.raises(GenerationStoppedError):
+        split_to_storage(source, url, run_options, parts(machine=machine))

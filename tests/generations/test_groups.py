@@ -20,7 +20,7 @@ from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.groups.columns import digests_of, fixed_bytes_of
 from midiprism.generations.groups.make import make_groups
-from midiprism.generations.groups.song_groups import LaneSizes
+from midiprism.generations.groups.song_groups import LaneSizes, lanes_of_notes
 from midiprism.generations.groups.table import GroupTable, find_groups
 from midiprism.generations.layout import GROUPS, groups_key, manifest_key
 from midiprism.generations.open_generation import MAX_ATTEMPT_SECONDS
@@ -382,3 +382,12 @@ def test_digests_are_read_from_any_part_of_a_column() -> None:
         fixed_bytes_of(pyarrow.array([b"12", None, b"34"]), 2)[1].tolist()
         == np.frombuffer(b"1234", np.uint8).reshape(2, 2).tolist()
     )
+
+
+def test_hashes_of_notes_are_divided_evenly_among_lanes() -> None:
+    hashes = np.array(
+        [track.note_hash for data in song_bytes(0, 60) for track in midiprism.split(data).tracks]
+    )
+    counts = np.bincount(lanes_of_notes(hashes, 4), minlength=4)
+    assert len(counts) == 4
+    assert counts.min() > len(hashes) / 10

@@ -143,7 +143,7 @@ def test_a_server_crash_neither_loses_nor_duplicates_tracks(
     assert verify_result(str(out), VerifyScope(), database=PostgresAddress(url)).ok
 
 
-@pytest.mark.parametrize("by", ["song", *nightly("instrument", "{family}/{digest}.mid")])
+@pytest.mark.parametrize("by", nightly("song", "instrument", "{family}/{digest}.mid"))
 def test_an_export_equals_that_of_a_result_in_files(
     result: Path, result_in_files: Path, tmp_path: Path, by: str
 ) -> None:

@@ -17,6 +17,9 @@ PREFIX = "midiprism-songs-"
 ABANDONED_AFTER_SECONDS = 3600.0
 """A younger folder may belong to a process that has not locked it yet."""
 
+MAX_KEPT_BYTES = 1 << 30
+"""A larger file is not kept: it would stay on the disk beside that of the next chunk."""
+
 
 @contextlib.contextmanager
 def temporary_folder(parent: str | None) -> Iterator[str]:
@@ -74,8 +77,10 @@ class ChunkFolders:
         try:
             yield path
         finally:
+            file = os.path.join(path, self._kept_file)
             with contextlib.suppress(OSError):  # then the next chunk has a new one
-                os.replace(os.path.join(path, self._kept_file), kept)
+                if os.path.getsize(file) <= MAX_KEPT_BYTES:
+                    os.replace(file, kept)
             shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:

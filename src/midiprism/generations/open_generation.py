@@ -215,25 +215,13 @@ class OpenGeneration:
         )
 
     @cached_property
-    def plain_splitter(self) -> SongSplitter:
-        """Splits songs in pass C whose names or facts end or stop their worker; closed at its end."""
-        settings = self.plan.settings
-        return SongSplitter(
-            self.machine,
-            self.result.identity,
-            settings,
-            plain=True,
-            timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
-        )
-
-    @cached_property
     def chunk_folders(self) -> ChunkFolders:
         """Folders on the local disk."""
         return ChunkFolders(self.machine.folder, DATA_FILE)
 
     def release_machine(self) -> None:
         """End the workers of this machine, and remove its local files, until there is a task again."""
-        for name in ("digest_splitter", "writing_splitter", "plain_splitter"):
+        for name in ("digest_splitter", "writing_splitter"):
             if name in self.__dict__:
                 getattr(self, name).close()
         if "chunk_folders" in self.__dict__:

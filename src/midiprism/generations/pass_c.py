@@ -153,20 +153,12 @@ class _ChunkTask:
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
         write_first_tracks(folder, self._first_tracks)
         splitter = self._generation.writing_splitter
-        again: list[Batch] = []
         with (
             closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
             closing(splitter.split(batches)) as finished,
         ):
             for done in finished:
-                if (lost := _lost_songs(done)) == done.batch:
-                    again += [(song,) for song in lost]
-                else:
-                    self._add(done, uploads)
-        if again:
-            with closing(self._generation.plain_splitter.split(iter(again))) as finished:
-                for done in finished:
-                    self._add(done, uploads)
+                self._add(done, uploads)
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:
         """Restore the pack, and yield the songs that are wanted as soon as their bytes are there."""
@@ -224,7 +216,9 @@ class _ChunkTask:
     def _add(self, done: FinishedBatch, uploads: ShardUploads) -> None:
         record = done.record
         songs = record.songs
-        if lost := _lost_songs(done):
+        lost = [ref for ref, outcome in zip(done.batch, songs["outcome"], strict=True) if outcome is None]
+        lost += [ref for ref, digest in zip(done.batch, songs["digest"], strict=True) if digest is None]
+        if lost:
             key = key_of(lost[0].path, lost[0].root_length)
             raise GenerationError(
                 f"{key} was split once, and could not be split again: run the same command again."
@@ -250,10 +244,3 @@ class _ChunkTask:
             return None
         data = encode_table(OUTCOME_COLUMNS, rows, self._generation.identity.metadata())
         return put_object(self._storage, f"{SONGS}/{SONGS}-{self._stem}.parquet", data, count)
-
-
-def _lost_songs(done: FinishedBatch) -> Batch:
-    """Return the songs of a batch that could not be split again."""
-    songs = done.record.songs
-    rows = zip(done.batch, songs["outcome"], songs["digest"], strict=True)
-    return tuple([song for song, outcome, digest in rows if outcome is None or digest is None])

@@ -18,7 +18,7 @@ from midiprism.pipeline.executor import Executor, ExecutorContext, Telemetry
 from midiprism.pipeline.executors import make_executor
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.settings import RerunPolicy
-from midiprism.pipeline.splitter import PlainSplitter, Splitter, TolerantSplitter
+from midiprism.pipeline.splitter import Splitter, TolerantSplitter
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerConfig
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits
@@ -48,7 +48,6 @@ class Machine:
         on_timers: called with what was added to the workers' stage timers since the last call; see
             ``midiprism.metrics.stage_timers``.
         make_splitter: returns what splits a song by an identity, within limits, with an encoding of texts.
-        make_plain_splitter: the same without names, for songs on which that fails in pass C.
     """
 
     workers: int = 0
@@ -58,7 +57,6 @@ class Machine:
     on_songs: Callable[[int], None] = _ignore
     on_timers: Callable[[Sequence[int]], None] = _ignore
     make_splitter: Callable[[Identity, Limits, str | None], Splitter] = TolerantSplitter
-    make_plain_splitter: Callable[[Identity, Limits, str | None], Splitter] = PlainSplitter
 
 
 class SongSplitter:
@@ -70,7 +68,6 @@ class SongSplitter:
         settings: of the generation.
         facts: whether facts of tracks are computed.
         digests_only: whether songs are split only to digest their tracks.
-        plain: whether tracks have no names.
         timeout_factor: how much longer a song may take than the settings say.
     """
 
@@ -82,17 +79,15 @@ class SongSplitter:
         *,
         facts: bool = False,
         digests_only: bool = False,
-        plain: bool = False,
         timeout_factor: float = 1.0,
     ) -> None:
         self._machine = machine
         self._source = PackSource()
         limits, timeout = settings.limits, settings.timeout
-        make_splitter = machine.make_plain_splitter if plain else machine.make_splitter
         config = WorkerConfig(
             self._source,
             FirstTracksStore(self._source),
-            make_splitter(Identity(identity.by, identity.context), limits, settings.encoding),
+            machine.make_splitter(Identity(identity.by, identity.context), limits, settings.encoding),
             limits.input_bytes,
             KnownSongLookup(None, RerunPolicy(), 0),
             False,
@@ -164,6 +159,8 @@ class SongSplitter:
             machine.on_timers(added)
             self._timers = telemetry.timer_values
             for done in finished:
+                if len(done.record.songs) < len(done.batch):  # it ended early
+                    raise GenerationStoppedError
                 machine.on_songs(len(done.batch))
                 waiting[position_of(done.batch[0])] = done
             while positions and positions[0] in waiting:

@@ -116,7 +116,10 @@ class DigestingWorker:
             elif isinstance(
                 octets := split_or_fail(self._split_bytes, content, self._input_limit), FailedSong
             ):
-                songs.append((content.digest, octets.outcome, (octets.problem,)))
+                # A song on which midiprism itself failed may go well when it is tried again, as one that was
+                # not read.
+                digest = None if octets.outcome == "failed" else content.digest
+                songs.append((digest, octets.outcome, (octets.problem,)))
                 counters[SONGS_FAILED] += 1
             else:
                 songs.append((content.digest, "split", ()))

@@ -90,25 +90,13 @@ class TolerantSplitter(LazySplitter):
         def split_or_give_bytes(data: bytes) -> SplitSong:
             try:
                 return split(data)
-            except MidiprismError:
+            except (MidiprismError, MemoryError):  # which the next attempt may not meet
                 raise
             except Exception as error:  # noqa: BLE001 - which the problem states
-                problem = Problem("internal", unexpected_error_message(error))
-                plain: SplitSong = split_plainly(data, problem=problem)
+                plain: SplitSong = split_plainly(data, Problem("internal", unexpected_error_message(error)))
                 return plain
 
         return split_or_give_bytes
-
-
-class PlainSplitter(LazySplitter):
-    """A splitter that gives the tracks of a song without names, for one whose names cannot be read at all."""
-
-    def prepare(self) -> Splitter:
-        problem = Problem("internal", "Its names could not be read: the process that read them failed.")
-        with _wrap_import_errors():
-            split_plainly = import_module("midiprism.smf.plain_split").split_plainly
-        split: Splitter = self._prepared(split_plainly, problem=problem)
-        return split
 
 
 def load_facts_calculator() -> FactsFunction:

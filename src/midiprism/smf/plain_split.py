@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from midiprism.smf.instruments import INSTRUMENT_AND_FAMILY, TEXT_FAMILY
-from midiprism.smf.kernel.row_types import PROGRAM_SLOTS
-from midiprism.smf.split_song import DEFAULT_LIMITS, check_division, read_song_for
+from midiprism.smf.instruments import DRUM_FAMILY, INSTRUMENT_AND_FAMILY, TEXT_FAMILY
+from midiprism.smf.kernel.row_types import PITCHES, PROGRAM_SLOTS
+from midiprism.smf.split_song import DEFAULT_LIMITS, PIECE_NAMES, check_division, read_song_for
 from midiprism.smf.types import By, Context, Limits, Problem, SplitSong, SplitTrack
 from midiprism.smf.unwrap import read_header
 
@@ -33,8 +33,8 @@ def split_bytes(
 
 def split_plainly(
     data: bytes,
-    *,
     problem: Problem,
+    *,
     by: By = "auto",
     context: Context = "conductor",
     limits: Limits = DEFAULT_LIMITS,
@@ -83,9 +83,14 @@ def _bytes_of_tracks(answer: "KernelOutput") -> list[memoryview]:
 def _plain_track(row: Any, data: bytes, text_kind: str | None) -> SplitTrack:
     sound = int(row["song_drums"]) * PROGRAM_SLOTS + int(row["song_program"])
     instrument, family = INSTRUMENT_AND_FAMILY[sound]
-    note_count = int(row["note_count"])
+    own_sound = int(row["own_drums"]) * PROGRAM_SLOTS + int(row["own_program"])
+    own_instrument, own_family = INSTRUMENT_AND_FAMILY[own_sound]
+    note_count, piece = int(row["note_count"]), int(row["drum_piece"])
+    if piece >= 0:
+        instrument, family = PIECE_NAMES[piece], DRUM_FAMILY
     if text_kind is not None and not note_count:
-        instrument, family = text_kind, TEXT_FAMILY
+        instrument = own_instrument = text_kind
+        family = own_family = TEXT_FAMILY
     return SplitTrack(
         data,
         int(row["track"]),
@@ -95,13 +100,15 @@ def _plain_track(row: Any, data: bytes, text_kind: str | None) -> SplitTrack:
         None,
         instrument,
         family,
-        instrument,
-        family,
+        own_instrument,
+        own_family,
         note_count,
         int(row["ticks"]),
         _seconds(float(row["seconds"])),
         int(row["lowest_pitch"]) if note_count else None,
         int(row["highest_pitch"]) if note_count else None,
+        port=None if row["port"] < 0 else int(row["port"]),
+        drum_piece=None if piece < 0 else piece % PITCHES,
         last_note_ticks=int(row["last_note_tick"]),
         last_note_seconds=_seconds(float(row["last_note_seconds"])),
         note_hash=int(row["note_hash"]),

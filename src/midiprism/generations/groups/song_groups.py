@@ -55,6 +55,8 @@ class LaneSizes(NamedTuple):
 WITHOUT_FACTS, WITHOUT_PITCH, PITCHED = range(3)
 
 _WEIGHTS_BYTES = 24
+_NOTE_HASH_BITS = 53
+_LANE_BITS = 16
 _FACTS = [("weights", "<f2", 12), ("onset", "<i8"), ("pitch", "u1"), ("state", "u1")]
 _LINK = np.dtype([("track", "S16"), ("song", "<u4")])
 _TRACK = np.dtype([("track", "S16"), ("hash", "<i8"), ("is_long", "?"), *_FACTS])
@@ -254,8 +256,7 @@ class GroupFinder:
             notes = np.empty(int(found["is_long"].sum()), _NOTES)
             notes["hash"] = found["hash"][found["is_long"]]
             notes["song"] = links["song"][found["is_long"]]
-            first_bits = (notes["hash"].view(np.uint64) >> np.uint64(48)).astype(np.int64)
-            self._notes.add(notes, first_bits * self._notes.lanes >> 16)
+            self._notes.add(notes, lanes_of_notes(notes["hash"], self._notes.lanes))
 
     def _shared_notes(self) -> NoteHashes:
         """Return the hashes of notes that several songs have."""
@@ -277,3 +278,10 @@ def _path_keys(source: str, paths: list[bytes]) -> NDArray[np.uint64]:
         hasher.update(path)
         keys += hasher.digest(8)
     return np.frombuffer(bytes(keys), "<u8").astype(np.uint64)
+
+
+def lanes_of_notes(hashes: NDArray[Any], lanes: int) -> NDArray[np.int64]:
+    """Return the lane of each hash of notes; each of up to 65,536 lanes has about as many."""
+    first_bits = hashes.astype(np.int64) >> (_NOTE_HASH_BITS - _LANE_BITS)
+    found: NDArray[np.int64] = first_bits * lanes >> _LANE_BITS
+    return found
