@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from midiprism.catalog import VerifyScope
+from midiprism.export.export_record import RECORD_FILE
 from midiprism.integrity.verify import verify_result
 from midiprism.results.identity import StoreKind
 from midiprism.results.result_dir import catalog_path
@@ -22,7 +23,7 @@ from support.result_content import catalog_content
 _LEFTOVERS = {"orphan", "temporary", "songs_table"}
 """Damage that a kill may leave: files that no commit names, and a derived table of an earlier commit."""
 _MOST_KILLS = 10
-_OWN_FILES = ("midiprism.json", ".midiprism.lock")
+_OWN_FILES = ("midiprism.json", ".midiprism.lock", RECORD_FILE)
 
 
 class CheckError(Exception):
@@ -133,6 +134,12 @@ def database_options(origin: Path) -> list[str]:
 
 def export_command(result: CheckedResult, to: Path) -> list[str]:
     return ["export", str(result.place), "--to", str(to), "--quiet", *database_options(result.origin)]
+
+
+def recorded_files(to: Path) -> list[str]:
+    """Return the lines of the record of exports to a tree, sorted."""
+    record = to / RECORD_FILE
+    return sorted(record.read_text(encoding="ascii").splitlines()) if record.exists() else []
 
 
 def tracks_of_tree(to: Path) -> dict[str, bytes]:

@@ -31,6 +31,7 @@ from support.kill_lab import (
     content_of_catalog,
     database_options,
     export_command,
+    recorded_files,
     tracks_of_tree,
 )
 from support.kill_points import expire_leases
@@ -118,7 +119,9 @@ def export(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     parent = lab.new_folder()
     parent.mkdir()
     to = parent / "tree"
+    kills = 0
     for _ in lab.kills():
+        kills += 1
         lab.killer.run_and_kill(name, export_command(result, to))
         named = {path: data for path, data in tracks_of_tree(to).items() if path.endswith(".mid")}
         if not named.items() <= wanted.items():
@@ -128,6 +131,9 @@ def export(store: StoreKind, catalog: str, lab: KillLab, name: str) -> None:
     lab.killer.run(name, export_command(result, to))
     if tracks_of_tree(to) != wanted:
         raise CheckError(f"{to} differs from an undisturbed tree")
+    # A kill between a file and its line leaves the file to its owner: no export removes it.
+    if len([line for line in recorded_files(to) if line]) < len(wanted) - kills:
+        raise CheckError(f"{to} has files that are not recorded")
     shutil.rmtree(parent)
 
 

@@ -63,7 +63,8 @@ class ExportRecord:
         self._files.add(file, is_current=True)
         with self._store_errors():
             if self._output is None:
-                self._output = open(self._path, "a", encoding="ascii")  # noqa: SIM115 - closed at the end
+                # Each line leaves this process at once: a killed export has recorded its files but the last.
+                self._output = open(self._path, "a", 1, encoding="ascii")  # noqa: SIM115 - closed at the end
                 if not self._ends_with_line():  # an export was killed
                     self._output.write("\n")
             self._output.write(_format(file, self._result))
