@@ -128,7 +128,7 @@ bench-similar: $(STAMP)-similar ## Measure search by example and groups in WORK=
 bench-search: $(STAMP)-package ## Measure searches in a made-up result of SONGS= (607000) songs, in WORK=
 	$(RUN) benchmarks search_speed --work "$$WORK" --songs $(SONGS)
 
-bench-scale-out: $(STAMP)-test ## Measure songs in object storage and on Ray, and Ray Data and Daft beside it, in WORK=
+bench-scale-out: $(STAMP)-test ## Measure songs in object storage and on Ray, compared with Ray Data and Daft, in WORK=
 	$(RUN) benchmarks scale_out --work "$$WORK"
 	$(RUN) benchmarks scale_out_peers --work "$$WORK"
 

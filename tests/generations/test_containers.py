@@ -164,7 +164,7 @@ def test_a_large_archive_has_a_chunk_of_its_own() -> None:
     assert len(open_result(open_storage(url)).read_plan(1).chunks) == 2
 
 
-def test_songs_keep_their_names_beside_a_damaged_archive() -> None:
+def test_songs_keep_their_names_if_an_archive_is_damaged() -> None:
     good = midi_songs(0, 3)
     source = source_with(
         {"m.tar": b"damaged" * 99, "m.tar.gz": tar_of(good, "w:gz"), "m.tar.gz.mid": song_bytes(4, 5)[0]}

@@ -63,9 +63,9 @@ def test_a_redo_makes_the_result_of_a_new_one(tmp_path: Path) -> None:
     before = stored_rows(url)
     assert before["tracks"] != expected["tracks"]
     assert {*before["tracks"]} & {*expected["tracks"]}
-    told: list[Plan] = []
-    summary = split_to_storage(source, url, options(redo=True), parts(on_redo=told.append))
-    assert [(plan.number, plan.contract) for plan in told] == [(2, CONTRACT_VERSION)]
+    plans: list[Plan] = []
+    summary = split_to_storage(source, url, options(redo=True), parts(on_redo=plans.append))
+    assert [(plan.number, plan.contract) for plan in plans] == [(2, CONTRACT_VERSION)]
     assert (summary.generation, summary.tracks) == (2, len(expected["tracks"]))
     assert_whole(url, expected)
     assert (newest(url).contract, newest(url).has_songs_before(CONTRACT_VERSION)) == (CONTRACT_VERSION, False)

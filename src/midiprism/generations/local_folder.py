@@ -18,7 +18,7 @@ ABANDONED_AFTER_SECONDS = 3600.0
 """A younger folder may belong to a process that has not locked it yet."""
 
 MAX_KEPT_BYTES = 1 << 30
-"""A larger file is not kept: it would stay on the disk beside that of the next chunk."""
+"""A larger file is not kept: it would take room on the disk that the next chunk may need."""
 
 
 @contextlib.contextmanager

@@ -107,8 +107,14 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
     return TitleHashes(*(np.array(column, np.int64) for column in (songs, hashes, folders)))
 
 
+def digest_prefixes(digests: Iterable[bytes]) -> GroupKeys:
+    """Return the first 8 bytes of each digest as a number, of which the first byte is the highest."""
+    prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8")
+    return prefixes.astype(np.uint64)
+
+
 def group_songs(
-    digests: Iterable[bytes],
+    prefixes: GroupKeys,
     has_tracks: BoolArray,
     titles: TitleHashes,
     notes: NoteHashes,
@@ -117,7 +123,7 @@ def group_songs(
     """Return the group of each song, as a number for ``leakage_group``.
 
     Args:
-        digests: of the songs; the first is of song 0.
+        prefixes: of the digests of the songs, as ``digest_prefixes`` returns them; the first is of song 0.
         has_tracks: whether each song has tracks.
         titles: from the paths at which they were found.
         notes: of the tracks with at least ``MIN_NOTES`` notes.
@@ -125,23 +131,6 @@ def group_songs(
 
     Returns:
         A number for each song. A song that shares nothing is a group of its own.
-    """
-    prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8")
-    return group_songs_by_prefixes(prefixes.astype(np.uint64), has_tracks, titles, notes, similar)
-
-
-def group_songs_by_prefixes(
-    prefixes: GroupKeys,
-    has_tracks: BoolArray,
-    titles: TitleHashes,
-    notes: NoteHashes,
-    similar: SimilarSongs | None = None,
-) -> GroupKeys:
-    """Return the group of each song as ``group_songs`` does.
-
-    Args:
-        prefixes: the first 8 bytes of the digest of each song as numbers, the first byte the highest.
-        has_tracks: likewise, and what follows.
     """
     roots = np.arange(len(prefixes), dtype=np.int64)
     if similar is not None:

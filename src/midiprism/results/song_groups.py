@@ -23,6 +23,7 @@ from midiprism.results.leakage_groups import (
     NoteHashes,
     SimilarSongs,
     TitleHashes,
+    digest_prefixes,
     group_songs,
     hash_titles,
 )
@@ -75,7 +76,7 @@ def read_song_groups(connection: Any, titles: Callable[[], TitleHashes]) -> Song
     return SongGroups(
         sorted_ids,
         group_songs(
-            digests,
+            digest_prefixes(digests),
             has_tracks,
             _titles_by_position(titles(), sorted_ids),
             notes,

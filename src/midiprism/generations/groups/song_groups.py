@@ -33,7 +33,7 @@ from midiprism.results.leakage_groups import (
     GroupKeys,
     NoteHashes,
     TitleHashes,
-    group_songs_by_prefixes,
+    group_songs,
     hash_titles,
     shared_by_songs,
 )
@@ -135,7 +135,7 @@ class GroupFinder:
         self._read_tracks()
         self._join()
         prefixes = self._digests.view(">u8").reshape(-1, DIGEST_BYTES // 8)[:, 0].astype(np.uint64)
-        groups = group_songs_by_prefixes(prefixes, has_tracks, titles, self._shared_notes())
+        groups = group_songs(prefixes, has_tracks, titles, self._shared_notes())
         return GroupedSongs(self._digests, groups, self._sizes.songs, self._key_facts)
 
     def _files(self, table: str, *names: str) -> Iterator[tuple[TableFile, Mapping[str, Any]]]:

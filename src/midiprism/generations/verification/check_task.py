@@ -54,7 +54,7 @@ class Checker:
     Args:
         result: that is checked.
         number: of the generation; its manifest is read when it is needed.
-        machine: whose workers check. Its ``on_songs`` is told the number of files that were checked.
+        machine: whose workers check. Its ``on_songs`` gets the number of files that were checked.
         adapt_workers: whether a small result is checked with fewer workers.
         digests_per_task: songs and tracks whose digests a task compares at most; None for
             ``DIGESTS_PER_TASK``.
