@@ -86,9 +86,13 @@ def test_nobody_goes_on_compiling_after_the_coordinator_was_killed(workers: str,
                 process.kill()
 
 
-def test_worker_processes_load_no_database() -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["midiprism.pipeline.executors.processes.worker_process", "midiprism.generations.engines.ray_agent"],
+)
+def test_processes_that_split_load_no_database(module: str) -> None:
     program = (
-        "import sys; from midiprism.pipeline.executors.processes import worker_process; "
+        f"import sys, {module}; "
         "print([name for name in ('sqlalchemy', 'alembic', 'psycopg', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -39,8 +39,7 @@ from midiprism.objects import SMALL_READS, ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.batches import LINK_COUNT
-from midiprism.results.songs_table import ticks_per_quarter
-from midiprism.stores.parquet.schema import ColumnValues
+from midiprism.stores.parquet.schema import ColumnValues, ticks_per_quarter
 
 RANGE_BYTES = 8 << 20
 _RANGES_IN_FLIGHT = 8

@@ -13,10 +13,9 @@ from midiprism.results.leakage_groups import leakage_group
 from midiprism.results.song_groups import SongGroups, load_titles, read_song_groups
 from midiprism.sources.file_types import source_of_song
 from midiprism.stores import ShardedTracks
-from midiprism.stores.parquet.schema import ColumnValues, path_text_and_bytes
+from midiprism.stores.parquet.schema import ColumnValues, path_text_and_bytes, ticks_per_quarter
 
 _SEPARATOR = os.fsencode(os.sep)
-_SMPTE_FLAG = 0x8000
 
 
 def is_current(catalog: Catalog, shards: ShardedTracks) -> bool:
@@ -88,11 +87,6 @@ def song_columns(
             ],
             "similar_song_group": part.similar_song_group,
         }
-
-
-def ticks_per_quarter(division: int | None) -> int | None:
-    """Return the ticks per quarter note that a header states; None if it counts in frames or states none."""
-    return None if division is None or division <= 0 or division & _SMPTE_FLAG else division
 
 
 def _sources(paths: Sequence[bytes | None], root_lengths: Sequence[int | None]) -> Sequence[str | None]:

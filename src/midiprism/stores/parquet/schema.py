@@ -31,6 +31,8 @@ MUSIC_COLUMN = "music"
 _ARRAY_TYPE_CODES = {"int16": "h", "int32": "i", "int64": "q", "float64": "d"}
 """Type codes of ``array``, by types of numbers."""
 
+_SMPTE_FLAG = 0x8000
+
 _MAX_DICTIONARY_VALUES = 1_000
 """Most distinct values of a column that is built by dictionary; more would not stay cached."""
 
@@ -199,6 +201,11 @@ def path_text_and_bytes(path: bytes) -> tuple[str, bytes | None]:
         return path.decode(), None
     except UnicodeDecodeError:
         return path.decode(errors="replace"), path
+
+
+def ticks_per_quarter(division: int | None) -> int | None:
+    """Return the ticks per quarter note that a header states; None if it counts in frames or states none."""
+    return None if division is None or division <= 0 or division & _SMPTE_FLAG else division
 
 
 def import_pyarrow() -> Any:
