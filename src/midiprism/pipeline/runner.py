@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -263,7 +264,8 @@ class _Run:
             self._counts.song_counter,
             leases,
         )
-        with contextlib.closing(executor), contextlib.closing(group_commit):
+        load = inputs.callbacks.load_after_run
+        with contextlib.closing(executor), contextlib.closing(group_commit), _in_thread(load):
             loop = BatchLoop(executor, group_commit, self._planner, observers, inputs.callbacks.stop)
             loop.run(planned, self._tunables(workers))
         return loop.songs_replaced
@@ -341,6 +343,17 @@ class _Run:
             hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
             summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
+
+
+@contextlib.contextmanager
+def _in_thread(work: Callable[[], None]) -> Iterator[None]:
+    """Do some work in a thread during a block: this one waits for workers most of the time."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _require_sources(source: Source) -> None:
