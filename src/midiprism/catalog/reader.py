@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from itertools import count
@@ -50,7 +50,9 @@ class CatalogReader:
         options: dict[str, Any] = {"binary": True} if self._has_server else {}
         return [row for rows in self._run(statement, values, options) for row in rows]
 
-    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(
+        self, statement: str, values: Sequence[Any] = ()
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
         """Return the rows of a statement, many at a time; memory does not grow with their number.
 
         Raises:
@@ -72,7 +74,7 @@ class CatalogReader:
 
     def _run(
         self, statement: str, values: Sequence[Any], options: dict[str, Any]
-    ) -> Iterator[list[tuple[Any, ...]]]:
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
         text = statement.format_map(self._tables)
         if self._has_server:
             text = text.replace("?", "%s")

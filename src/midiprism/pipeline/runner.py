@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
+from midiprism.pipeline.in_thread import in_thread
 from midiprism.pipeline.leasing import LeasedBatches
 from midiprism.pipeline.missing_songs import ScanComparison
 from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup, SongWalk
@@ -264,8 +264,8 @@ class _Run:
             self._counts.song_counter,
             leases,
         )
-        load = inputs.callbacks.load_after_run
-        with contextlib.closing(executor), contextlib.closing(group_commit), _in_thread(load):
+        loading = in_thread(inputs.callbacks.load_after_run)
+        with contextlib.closing(executor), contextlib.closing(group_commit), loading:
             loop = BatchLoop(executor, group_commit, self._planner, observers, inputs.callbacks.stop)
             loop.run(planned, self._tunables(workers))
         return loop.songs_replaced
@@ -343,17 +343,6 @@ class _Run:
             hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
             summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
-
-
-@contextlib.contextmanager
-def _in_thread(work: Callable[[], None]) -> Iterator[None]:
-    """Do some work in a thread during a block: this one waits for workers most of the time."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def _require_sources(source: Source) -> None:

@@ -235,8 +235,16 @@ def recent_runs(reader: CatalogReader, limit: int) -> list[RunRecord]:
         f"OR (state = 'running' AND {is_active}) ORDER BY id DESC"
     )
     return [
-        RunRecord(*texts, reader.from_json(settings), reader.from_json(totals), bool(active))
-        for *texts, settings, totals, active in reader.fetch(query, [limit])
+        RunRecord(
+            run_id,
+            started_at,
+            updated_at,
+            state,
+            reader.from_json(settings),
+            reader.from_json(totals),
+            bool(active),
+        )
+        for run_id, started_at, updated_at, state, settings, totals, active in reader.fetch(query, [limit])
     ]
 
 
@@ -291,12 +299,12 @@ def latest_sampled_run(reader: CatalogReader, among: Collection[int] | None = No
         reader: of the catalog.
         among: ids of the runs that count; None for all.
     """
-    query = "SELECT max(run_id) FROM {run_samples}"
     if among is None:
-        ((run_id,),) = reader.fetch(query)
-        return run_id
-    rows = _fetch_by_ids(reader, "SELECT DISTINCT run_id FROM {run_samples}", "run_id", among)
-    return rows[-1][0] if rows else None
+        rows = reader.fetch("SELECT max(run_id) FROM {run_samples}")
+    else:
+        rows = _fetch_by_ids(reader, "SELECT DISTINCT run_id FROM {run_samples}", "run_id", among)
+    run_id: int | None = rows[-1][0] if rows else None
+    return run_id
 
 
 def _fetch_by_ids(
