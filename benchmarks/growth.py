@@ -25,8 +25,8 @@ from typing import Any
 import psutil
 
 from common import machine_description, require_disk_space, sample_songs_folder
-from midiprism.catalog import open_read_only
-from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
+from midiprism.catalog.queries.run_history import latest_sampled_run, samples_of
+from midiprism.catalog.reader import open_reader
 from midiprism.metrics.snapshot import RunSample
 
 SAMPLE_SECONDS = 0.5
@@ -94,10 +94,10 @@ def process_memory(pid: int) -> int:
 
 def max_workers(catalog: str) -> int:
     """Return the largest number of workers at one time, by the samples of the run."""
-    with open_read_only(catalog) as opened, opened.read_transaction() as connection:
+    with open_reader(catalog) as reader:
         return max(
             RunSample.from_dict(sample).workers_ready
-            for sample in samples_of(connection, latest_sampled_run(connection) or 0)
+            for sample in samples_of(reader, latest_sampled_run(reader) or 0)
         )
 
 

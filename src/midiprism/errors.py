@@ -22,6 +22,7 @@
     │   └── DoubtedScanError           so many songs of a source are gone that it may not be all there
     ├── StoreError                     the folder of results cannot be written or read
     │   └── InUseError                 another process holds the folder
+    ├── DamagedIndexError              a file of an index cannot be used; it is made again
     ├── CatalogError                   the catalog cannot be opened, read or written
     │   └── CommitHooksMismatchError   commits to the catalog go through other hooks
     └── WorkerStartError               worker processes cannot be started
@@ -332,6 +333,10 @@ class InUseError(StoreError):
         if not self.owner:
             return f"{self.out} is in use by a process that reads it: wait until that has ended."
         return f"{self.out} is being written by {self.owner}: wait until it has ended."
+
+
+class DamagedIndexError(MidiprismError):
+    """A file of an index that cannot be used: cut off, changed, or of another version."""
 
 
 class CatalogError(MidiprismError):

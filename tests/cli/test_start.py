@@ -45,6 +45,23 @@ print(commands, [name for name in heavy if name in sys.modules])
     assert done.stdout == "['midiprism.cli.commands.list'] []\n"
 
 
+@pytest.mark.parametrize("command", ["status", "status --failed", "analyze", "list"])
+def test_commands_that_read_a_catalog_of_sqlite_load_no_sqlalchemy(tmp_path: Path, command: str) -> None:
+    songs, out = tmp_path / "songs", tmp_path / "out"
+    songs.mkdir()
+    (songs / "a.mid").write_bytes(b"junk")
+    midiprism.split_library(str(songs), str(out), workers=0)
+    program = (
+        "import sys; from midiprism.cli import main; "
+        "print(main(sys.argv[1:]), 'sqlalchemy' in sys.modules, 'numba' in sys.modules)"
+    )
+    arguments = [*command.split(), str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 False False"
+
+
 @pytest.mark.parametrize("command", ["split", "verify", "status", "list", "export", "inspect", "sample"])
 def test_help_of_every_command_answers(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0

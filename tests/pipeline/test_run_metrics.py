@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from midiprism.catalog.queries.run_history import recent_runs
-from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
+from midiprism.catalog.queries.run_history import latest_sampled_run, recent_runs, samples_of
 from midiprism.metrics import sampler
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from midiprism.pipeline import RunProgress, run_metrics
 from midiprism.pipeline.settings import RunIntervals
 from midiprism.pipeline.tuner import Decision, Tunables
-from midiprism.results.result_dir import open_catalog_of
+from midiprism.results.result_dir import open_snapshots_of
 from midiprism.sample.write import write_songs
 from midiprism.smf.types import SplitSong
 from support import catalog_access
@@ -28,15 +27,15 @@ pytestmark = pytest.mark.usefixtures("catalog_backend")
 def recorded_metrics(out: Path) -> tuple[dict[str, Any], dict[str, Any], list[RunSample]]:
     """Return the settings and totals of the last run, and its samples."""
     with (
-        open_catalog_of(str(out), catalog_access.postgres_address(out)) as catalog,
-        catalog.read_transaction() as connection,
+        open_snapshots_of(str(out), catalog_access.postgres_address(out)) as snapshots,
+        snapshots() as reader,
     ):
-        (last,) = recent_runs(connection, 1)
-        assert latest_sampled_run(connection) == last.id
+        (last,) = recent_runs(reader, 1)
+        assert latest_sampled_run(reader) == last.id
         return (
             last.settings,
             last.totals,
-            [RunSample.from_dict(one) for one in samples_of(connection, last.id)],
+            [RunSample.from_dict(one) for one in samples_of(reader, last.id)],
         )
 
 

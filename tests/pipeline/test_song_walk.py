@@ -1,16 +1,19 @@
 """Tests of walks that begin before a run is ready, and of what is started before there is a song."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from midiprism.cli import main
 from midiprism.errors import SourceError
+from midiprism.pipeline import RunCallbacks, run_pipeline
 from midiprism.pipeline.planner import SongWalk
 from midiprism.sources import FolderSource, Notice, SongRef, open_folders
 from support.fake_songs import fake_split, write_files
-from support.runs import run_source
+from support.runs import make_settings, run_source
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,23 @@ def test_no_process_is_started_where_there_is_no_song(
     source = open_folders([write_files(tmp_path / "s", {name: b"x"})])
     run_source(source, tmp_path / "out", workers=1, executor=None, splitter=fake_split, stop=lambda: True)
     assert calls == started
+
+
+def test_only_the_command_for_a_new_result_starts_processes_before_it_knows_the_songs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr("midiprism.pipeline.executors.prepare_executor", lambda *given: calls.append(given))
+    songs = write_files(tmp_path / "s", {"a.mid": b"x"})
+    for _ in range(2):
+        main(["split", str(songs), "-o", str(tmp_path / "out"), "--workers", "0", "--quiet"])
+    assert calls == [(None, 0)]
+
+
+def test_what_the_end_of_a_run_needs_is_loaded_in_another_thread(tmp_path: Path) -> None:
+    threads: list[threading.Thread] = []
+    callbacks = RunCallbacks(load_after_run=lambda: threads.append(threading.current_thread()))
+    source = open_folders([write_files(tmp_path / "s", {"a.mid": b"x"})])
+    run_pipeline(source, str(tmp_path / "out"), make_settings(workers=0), callbacks)
+    assert len(threads) == 1
+    assert threads != [threading.main_thread()]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import open_read_only
 from midiprism.catalog.queries import run_history as history_module
 from midiprism.catalog.queries.run_history import failed_paths
+from midiprism.catalog.reader import open_snapshots
 from midiprism.errors import CatalogError, StoreError, UsageError
 from midiprism.pipeline import RerunPolicy
 from midiprism.results.lock import LOCK_FILE, lock_exclusive
@@ -93,8 +93,8 @@ def test_a_song_that_its_owner_has_fixed_is_no_failure(tmp_path: Path) -> None:
     inventory = get_status(out).inventory
     assert inventory.failures == ()
     assert (inventory.songs, inventory.counts.songs_with_path) == (2, 1)
-    with open_read_only(catalog_access.catalog_address(out)) as catalog:
-        assert list(failed_paths(catalog)) == []
+    with open_snapshots(catalog_access.catalog_address(out)) as snapshots:
+        assert list(failed_paths(snapshots)) == []
 
 
 def test_a_song_that_a_retry_has_split_is_no_failure(tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_a_song_that_a_retry_has_split_is_no_failure(tmp_path: Path) -> None:
 def test_failed_paths_are_grouped_by_song_for_any_number_of_fetched_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: int
 ) -> None:
-    monkeypatch.setattr(history_module, "_FETCH_ROWS", fetched)
+    monkeypatch.setattr(history_module, "_PAGE_ROWS", fetched)
     files = {f"{n}.mid": b"junk%d" % (n // 3) for n in range(8)} | {"good.mid": fake_song(PIANO)}
     run_split(write_files(tmp_path / "songs", files), tmp_path / "out")
-    with open_read_only(catalog_access.catalog_address(tmp_path / "out")) as catalog:
-        rows = list(failed_paths(catalog))
+    with open_snapshots(catalog_access.catalog_address(tmp_path / "out")) as snapshots:
+        rows = list(failed_paths(snapshots))
     songs = {
         number: [os.path.basename(row.path) for row in same]
         for number, same in groupby(rows, lambda row: row.song_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from midiprism.catalog import Catalog
+from midiprism.catalog.reader import Snapshots
 from midiprism.errors import StoreError
 from midiprism.results import lock
 from midiprism.results import status as status_module
@@ -257,13 +257,15 @@ def test_a_slow_count_is_repeated_seldom_and_at_the_end(
     mark_as_killed(result)
     counted: list[float] = []
 
-    def slow(catalog: Catalog, count: Callable[[Catalog], object] = status_module._count_inventory) -> object:
+    def slow(
+        snapshots: Snapshots, count: Callable[[Snapshots], object] = status_module._count_inventory
+    ) -> object:
         counted.append(time.monotonic())
         time.sleep(0.05)
-        return count(catalog)
+        return count(snapshots)
 
-    def slower(catalog: Catalog) -> object:
-        inventory = slow(catalog)
+    def slower(snapshots: Snapshots) -> object:
+        inventory = slow(snapshots)
         return status_module.Inventory(inventory.counts, counted_at=time.monotonic(), count_seconds=100.0)  # type: ignore[attr-defined]
 
     monkeypatch.setattr(status_module, "_count_inventory", slower)

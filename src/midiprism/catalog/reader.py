@@ -3,11 +3,13 @@
 A search has to answer before SQLAlchemy would be loaded, and reads columns of millions of rows.
 """
 
+import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -48,7 +50,9 @@ class CatalogReader:
         options: dict[str, Any] = {"binary": True} if self._has_server else {}
         return [row for rows in self._run(statement, values, options) for row in rows]
 
-    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(
+        self, statement: str, values: Sequence[Any] = ()
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
         """Return the rows of a statement, many at a time; memory does not grow with their number.
 
         Raises:
@@ -58,9 +62,19 @@ class CatalogReader:
         name = f"midiprism_{next(self._numbers)}"
         return self._run(statement, values, {"name": name, "binary": True} if self._has_server else {})
 
+    def from_json(self, value: Any) -> Any:
+        """Return a value of a column of JSON that a statement has returned: SQLite has no type for it."""
+        return value if self._has_server else json.loads(value)
+
+    def first_item(self, column: str, key: str) -> str:
+        """Return an expression for a text of the first object in a column of JSON lists."""
+        if self._has_server:
+            return f"json_extract_path_text({column}, '0', '{key}')"
+        return f"json_extract({column}, '$[0].{key}')"
+
     def _run(
         self, statement: str, values: Sequence[Any], options: dict[str, Any]
-    ) -> Iterator[list[tuple[Any, ...]]]:
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
         text = statement.format_map(self._tables)
         if self._has_server:
             text = text.replace("?", "%s")
@@ -89,9 +103,24 @@ class _Tables(dict[str, str]):
         return self._prefix + name
 
 
+Snapshots = Callable[[], AbstractContextManager[CatalogReader]]
+"""Opens one snapshot of a catalog for reading, which no commit changes, each time that it is called."""
+
+
 @contextmanager
 def open_reader(address: Address) -> Iterator[CatalogReader]:
     """Open one snapshot of a catalog for reading, which no commit changes.
+
+    Raises:
+        CatalogError: there is none, it is not a catalog, or it is of another version.
+    """
+    with open_snapshots(address) as snapshots, snapshots() as reader:
+        yield reader
+
+
+@contextmanager
+def open_snapshots(address: Address) -> Iterator[Snapshots]:
+    """Open a catalog to read snapshots of it.
 
     Raises:
         CatalogError: there is none, it is not a catalog, or it is of another version.
@@ -100,12 +129,21 @@ def open_reader(address: Address) -> Iterator[CatalogReader]:
     if connection is not None:
         assert isinstance(address, str)
         with closing(connection):
-            yield CatalogReader(connection, address, None)
+            yield partial(_read_snapshot, connection, address)
         return
     from midiprism.catalog.open import open_read_only
 
-    with open_read_only(address) as catalog, reader_of(catalog) as reader:
-        yield reader
+    with open_read_only(address) as catalog:
+        yield partial(reader_of, catalog)
+
+
+@contextmanager
+def _read_snapshot(connection: sqlite3.Connection, path: str) -> Iterator[CatalogReader]:
+    connection.execute("BEGIN")
+    try:
+        yield CatalogReader(connection, path, None)
+    finally:
+        connection.rollback()
 
 
 @contextmanager
@@ -115,10 +153,15 @@ def reader_of(catalog: "Catalog") -> Iterator[CatalogReader]:
     Raises:
         CatalogError: it cannot be read.
     """
+    with catalog.read_transaction():
+        yield reader_in(catalog)
+
+
+def reader_in(catalog: "Catalog") -> CatalogReader:
+    """Return a reader in the transaction that a catalog has opened."""
     address = catalog.address
     schema = address.schema if isinstance(address, PostgresAddress) else None
-    with catalog.read_transaction() as transaction:
-        yield CatalogReader(transaction.connection.dbapi_connection, catalog.path, schema)
+    return CatalogReader(catalog.connection.connection.dbapi_connection, catalog.path, schema)
 
 
 def _open_quickly(path: str) -> sqlite3.Connection | None:
@@ -140,7 +183,6 @@ def _open_quickly(path: str) -> sqlite3.Connection | None:
         return None
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("BEGIN")
         if connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(CURRENT_VERSION,)]:
             return connection
     connection.close()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midiprism.errors import MidiprismError
+from midiprism.errors import DamagedIndexError
 from midiprism.fs.atomic_write import atomic_replace
 from midiprism.fs.exclusive_create import write_all
 
@@ -24,10 +24,6 @@ MAGIC = b"midiprism index\n"
 _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 64
 _BUFFER_BYTES = 1 << 20
-
-
-class DamagedIndexError(MidiprismError):
-    """A file of an index that cannot be used: cut off, changed, or of another version."""
 
 
 class ColumnFile(Mapping[str, Array]):

@@ -39,7 +39,7 @@ def digest_chunk(generation: OpenGeneration, number: int) -> None:
     """
     attempt = Attempt(generation.clock)
     songs = read_chunk(generation.result, generation.plan.chunks[number])
-    with infrequent_gc(collect=False), generation.chunk_folders.folder() as folder:
+    with infrequent_gc(), generation.chunk_folders.folder() as folder:
         pack = PackWriter(folder)
         try:
             task = _ChunkTask(generation, songs, pack)

@@ -53,7 +53,7 @@ def write_chunk(generation: OpenGeneration, number: int) -> None:
         MidiprismError: it cannot be done now.
     """
     attempt = Attempt(generation.clock)
-    with infrequent_gc(collect=False), generation.chunk_folders.folder() as folder:
+    with infrequent_gc(), generation.chunk_folders.folder() as folder:
         content = _ChunkTask(generation, number, attempt).run(folder)
     generation.record("c", number, attempt, content)
 

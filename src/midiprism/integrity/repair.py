@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 from midiprism.catalog import Catalog, PostgresAddress, RepairQueue, TrackFile, VerifyScope
 from midiprism.catalog.queries.run_history import last_setting
+from midiprism.catalog.reader import reader_of
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM, FileSystem
 from midiprism.integrity.damage_report import DamageReport, RepairReport, VerifyListener
 from midiprism.integrity.errors import EmptyCatalogError
@@ -97,8 +98,8 @@ def _open_writable_catalog(out: str, database: PostgresAddress | None) -> Iterat
 
 def _last_encoding(catalog: Catalog) -> str | None:
     """Return the encoding of texts that the last run was given; None if it guessed."""
-    with catalog.read_transaction() as connection:
-        encoding: str | None = last_setting(connection, "encoding")
+    with reader_of(catalog) as reader:
+        encoding: str | None = last_setting(reader, "encoding")
         return encoding
 
 

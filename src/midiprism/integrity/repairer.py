@@ -9,6 +9,7 @@ from typing import Literal
 
 from midiprism.catalog import TrackFile
 from midiprism.catalog.queries.run_history import last_setting
+from midiprism.catalog.reader import reader_of
 from midiprism.errors import StoreError
 from midiprism.fs.path_text import path_bytes, path_text
 from midiprism.integrity.damage_report import MAX_EXAMPLES
@@ -117,8 +118,8 @@ class Repairer:
         """Compute the facts of what was restored, if the runs of the result compute facts."""
         session = self._session
         if session.writes and session.report.run_id is not None:
-            with session.catalog.read_transaction() as connection:
-                computes_facts = last_setting(connection, "facts")
+            with reader_of(session.catalog) as reader:
+                computes_facts = last_setting(reader, "facts")
             if computes_facts:
                 complete_facts(session.catalog, session.store, session.report.run_id)
 

@@ -46,16 +46,10 @@ BATCHES_PER_WORKER = 4
 
 
 @contextmanager
-def infrequent_gc(*, collect: bool = True) -> Iterator[None]:
-    """Let Python collect cyclic garbage rarely: records are many, and have no cycles.
-
-    Args:
-        collect: whether it collects once before, which takes some 20 ms.
-    """
+def infrequent_gc() -> Iterator[None]:
+    """Let Python collect cyclic garbage rarely: records are many, and have no cycles."""
     before = gc.get_threshold()
-    if collect:
-        gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a collection before, which takes some 20 ms and finds next to nothing
     gc.set_threshold(_GC_THRESHOLD, *before[1:])
     try:
         yield

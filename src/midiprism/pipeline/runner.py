@@ -19,6 +19,7 @@ from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
 from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
+from midiprism.pipeline.in_thread import in_thread
 from midiprism.pipeline.leasing import LeasedBatches
 from midiprism.pipeline.missing_songs import ScanComparison
 from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup, SongWalk
@@ -263,7 +264,8 @@ class _Run:
             self._counts.song_counter,
             leases,
         )
-        with contextlib.closing(executor), contextlib.closing(group_commit):
+        loading = in_thread(inputs.callbacks.load_after_run)
+        with contextlib.closing(executor), contextlib.closing(group_commit), loading:
             loop = BatchLoop(executor, group_commit, self._planner, observers, inputs.callbacks.stop)
             loop.run(planned, self._tunables(workers))
         return loop.songs_replaced

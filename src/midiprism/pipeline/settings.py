@@ -177,6 +177,7 @@ class RunCallbacks:
         after_run: brings up to date what derives from the catalog, given the folder of the result, the
             address of the catalog, and what can do a part of it in another process, when a run that recorded
             something is done. If it fails, the run has not.
+        load_after_run: loads what ``after_run`` needs, in another thread while workers begin.
     """
 
     stop: Callable[[], bool] = lambda: False
@@ -185,6 +186,7 @@ class RunCallbacks:
     on_progress: RunListener | None = None
     track_listener: Callable[[str], MakeTrackListener | None] = lambda _out: None
     after_run: Callable[[str, Address, Background], None] | None = None
+    load_after_run: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from midiprism.catalog import PostgresAddress, open_read_only
 from midiprism.catalog.queries.run_history import last_setting, recent_runs
+from midiprism.catalog.reader import reader_of
 from midiprism.errors import StoreError, UsageError
 from midiprism.fs.file_system import LOCAL_FILE_SYSTEM
 from midiprism.results.data_set_card import CARD_FILE
@@ -64,9 +65,9 @@ def rebind_result(out: str, database: PostgresAddress) -> Identity:
 def _read_catalog(database: PostgresAddress) -> _CatalogFacts:
     with open_read_only(database) as catalog:
         result_id = catalog.bound_result()
-        with catalog.read_transaction() as connection:
-            runs = recent_runs(connection, 1)
-            folder = last_setting(connection, "out")
+        with reader_of(catalog) as reader:
+            runs = recent_runs(reader, 1)
+            folder = last_setting(reader, "out")
             adopted = bool(catalog.select_hook_names())
     if result_id is None or not runs:
         raise UsageError(f"The catalog {database} belongs to no folder yet: split into a new one.")

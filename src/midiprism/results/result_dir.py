@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 from midiprism.catalog import Address, PostgresAddress
@@ -33,6 +34,7 @@ from midiprism.stores import DEFAULT_STORE_KIND, STORE_KINDS
 
 if TYPE_CHECKING:
     from midiprism.catalog import Catalog
+    from midiprism.catalog.reader import Snapshots
 
 LAYOUT_VERSION = 2
 """Version of the marker and of the folder. Version 1 has no ``layout`` in its marker; this one refuses it."""
@@ -93,6 +95,25 @@ def open_catalog_of(out: str, database: PostgresAddress | None) -> "Iterator[Cat
     with open_read_only(catalog_address(out, database)) as catalog:
         require_own_catalog(catalog, out)
         yield catalog
+
+
+@contextlib.contextmanager
+def open_snapshots_of(out: str, database: PostgresAddress | None) -> "Iterator[Snapshots]":
+    """Open the catalog of the result in ``out`` to read snapshots of it: sooner than a ``Catalog`` is open.
+
+    Raises:
+        UsageError: ``out`` holds no result, or its catalog is elsewhere.
+        CatalogError: it cannot be read, or belongs to another result.
+    """
+    from midiprism.catalog.reader import open_snapshots, reader_of
+
+    if database is None:
+        require_result(out)
+        with open_snapshots(catalog_address(out, None)) as snapshots:
+            yield snapshots
+    else:
+        with open_catalog_of(out, database) as catalog:
+            yield partial(reader_of, catalog)
 
 
 def require_own_catalog(catalog: "Catalog", out: str) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
+from midiprism.errors import DamagedIndexError
 from midiprism.fs.atomic_write import TEMPORARY_SUFFIX
-from midiprism.fs.column_file import DamagedIndexError
 from midiprism.results.lock import LOCK_FILE
 
 T = TypeVar("T")

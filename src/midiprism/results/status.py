@@ -1,13 +1,13 @@
 """The status of a result: its inventory, the progress of its runs, what failed, and what is left."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from midiprism.catalog import Catalog, PostgresAddress
+from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.run_history import (
     CatalogCounts,
     FailureGroup,
@@ -20,9 +20,20 @@ from midiprism.catalog.queries.run_history import (
     recent_runs,
     run_settings,
 )
+from midiprism.catalog.reader import Snapshots
 from midiprism.errors import CatalogError
 from midiprism.results.lock import is_locked
-from midiprism.results.result_dir import catalog_address, names_other_catalog, open_catalog_of
+from midiprism.results.result_dir import (
+    catalog_address,
+    names_other_catalog,
+    open_catalog_of,
+    open_snapshots_of,
+)
+
+if TYPE_CHECKING:  # which loads SQLAlchemy
+    from midiprism.catalog import Catalog
+
+T = TypeVar("T")
 
 MAX_EXAMPLES = 3
 _RATE_WINDOW_SECONDS = 60.0
@@ -182,22 +193,39 @@ class ResultStatus:
         return (run.sources + run.source_options) or None
 
 
-@contextmanager
-def open_catalog_if_any(out: str, database: PostgresAddress | None = None) -> Iterator[Catalog | None]:
+def open_catalog_if_any(
+    out: str, database: PostgresAddress | None = None
+) -> "AbstractContextManager[Catalog | None]":
     """Open the catalog of the result in ``out`` for reading; give None if its run ended before it made one.
 
     Raises:
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
         CatalogError: the catalog cannot be read.
     """
+    return _open_if_any(open_catalog_of, out, database)
+
+
+def open_snapshots_if_any(
+    out: str, database: PostgresAddress | None = None
+) -> AbstractContextManager[Snapshots | None]:
+    """Open the catalog to read snapshots of it, else like ``open_catalog_if_any``."""
+    return _open_if_any(open_snapshots_of, out, database)
+
+
+@contextmanager
+def _open_if_any(
+    opener: Callable[[str, PostgresAddress | None], AbstractContextManager[T]],
+    out: str,
+    database: PostgresAddress | None,
+) -> Iterator[T | None]:
     with ExitStack() as stack:
-        catalog = None
+        opened = None
         try:
-            catalog = stack.enter_context(open_catalog_of(out, database))
+            opened = stack.enter_context(opener(out, database))
         except CatalogError:
             if not is_empty_catalog(catalog_address(out, database)) or names_other_catalog(out, database):
                 raise
-        yield catalog
+        yield opened
 
 
 def read_status(
@@ -217,17 +245,18 @@ def read_status(
         UsageError: ``out`` holds no result, or its catalog is elsewhere.
         CatalogError: its catalog cannot be read.
     """
-    with open_catalog_if_any(out, database) as catalog:
-        if catalog is None:
+    shared = database is not None
+    with open_snapshots_if_any(out, database) as snapshots:
+        if snapshots is None:
             return ResultStatus(Inventory(), (), is_locked(out))
-        records, locked = _read_runs(catalog, out, run_limit)
+        records, locked = _read_runs(snapshots, out, run_limit, shared=shared)
         now = _now()
         runs = []
         for number, record in enumerate(records):
             # In a shared catalog an active run renews its record; else a process holds the result.
-            alive = (catalog.shared and record.is_active) or (number == 0 and locked)
-            runs.append(_run_status(catalog, record, now, alive=alive and record.state == "running"))
-        return ResultStatus(inventory or _count_inventory(catalog), tuple(runs), locked)
+            alive = (shared and record.is_active) or (number == 0 and locked)
+            runs.append(_run_status(snapshots, record, now, alive=alive and record.state == "running"))
+        return ResultStatus(inventory or _count_inventory(snapshots), tuple(runs), locked)
 
 
 def watch_status(
@@ -255,35 +284,37 @@ def watch_status(
         inventory = None if stale else last
 
 
-def _read_runs(catalog: Catalog, out: str, run_limit: int) -> tuple[list[RunRecord], bool]:
+def _read_runs(
+    snapshots: Snapshots, out: str, run_limit: int, *, shared: bool
+) -> tuple[list[RunRecord], bool]:
     """Return the last runs, and whether ``out`` is locked; without a lock, a ``running`` run was cut off.
 
     In a shared catalog, where a run may be on another machine, one whose record expired was cut off as well.
     """
-    records = _last_runs(catalog, run_limit)
+    records = _last_runs(snapshots, run_limit)
     while True:
         unfinished = bool(records) and records[0].state == "running" and not records[0].is_active
         # A run gives its catalog up before its last work, and the folder after it has recorded its end.
-        locked = is_locked(out, run_recorded=unfinished, by_several=unfinished and catalog.shared)
+        locked = is_locked(out, run_recorded=unfinished, by_several=unfinished and shared)
         if locked or not unfinished:
             return records, locked
         # The run may have ended in between, which it records before it unlocks; or another may have begun.
-        before, records = records[0].id, _last_runs(catalog, run_limit)
+        before, records = records[0].id, _last_runs(snapshots, run_limit)
         if records[0].id == before:
             return records, locked
 
 
-def _last_runs(catalog: Catalog, run_limit: int) -> list[RunRecord]:
-    with catalog.read_transaction() as connection:
-        return recent_runs(connection, run_limit)
+def _last_runs(snapshots: Snapshots, run_limit: int) -> list[RunRecord]:
+    with snapshots() as reader:
+        return recent_runs(reader, run_limit)
 
 
-def _count_inventory(catalog: Catalog) -> Inventory:
+def _count_inventory(snapshots: Snapshots) -> Inventory:
     started = time.monotonic()
-    with catalog.read_transaction() as connection:
-        counts = count_catalog(connection)
-        failed = failure_groups(connection, MAX_EXAMPLES)
-        recorded = run_settings(connection, set().union(*(group.run_ids for group in failed)))
+    with snapshots() as reader:
+        counts = count_catalog(reader)
+        failed = failure_groups(reader, MAX_EXAMPLES)
+        recorded = run_settings(reader, set().union(*(group.run_ids for group in failed)))
     sources = dict.fromkeys(
         source
         for settings in recorded
@@ -293,7 +324,7 @@ def _count_inventory(catalog: Catalog) -> Inventory:
     return Inventory(counts, tuple(failed), tuple(sources), ended, ended - started)
 
 
-def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool) -> RunStatus:
+def _run_status(snapshots: Snapshots, row: RunRecord, now: datetime, *, alive: bool) -> RunStatus:
     state = row.state if row.state != "running" or alive else "cut off"
     totals, settings = row.totals, row.settings
     done, tracks, tracks_new, written = (
@@ -302,8 +333,8 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
     seen, seconds = int(totals.get("songs_seen") or 0), float(totals.get("seconds") or 0)
     if state not in _ENDED_STATES:  # a run is recorded once a second only
         last = row.updated_at
-        with catalog.read_transaction() as connection:
-            committed = committed_by_run(connection, row.id)
+        with snapshots() as reader:
+            committed = committed_by_run(reader, row.id)
         if committed is not None and committed.songs > done:
             seen += committed.songs - done
             done, tracks, tracks_new = committed.songs, committed.links, committed.tracks_new
@@ -336,15 +367,15 @@ def _run_status(catalog: Catalog, row: RunRecord, now: datetime, *, alive: bool)
         command=settings.get("command", "split"),
         songs_removed=int(totals.get("songs_removed") or 0),
     )
-    return replace(run, live_rate=_measure_rate(catalog, run, now)) if alive else run
+    return replace(run, live_rate=_measure_rate(snapshots, run, now)) if alive else run
 
 
-def _measure_rate(catalog: Catalog, run: RunStatus, now: datetime) -> LiveRate:
+def _measure_rate(snapshots: Snapshots, run: RunStatus, now: datetime) -> LiveRate:
     window = max(0.001, min(_RATE_WINDOW_SECONDS, run.seconds))
     since = (now - timedelta(seconds=window)).isoformat(timespec="milliseconds")
-    with catalog.read_transaction() as connection:
-        commits, songs = committed_since(connection, run.id, since)
-        committed = committed_by_run(connection, run.id)
+    with snapshots() as reader:
+        commits, songs = committed_since(reader, run.id, since)
+        committed = committed_by_run(reader, run.id)
     rate = songs / window
     # If all songs that were opened lately were known, they got no outcome, and the rate is 0.
     speed = rate or (run.rate if commits else 0.0)

@@ -25,7 +25,8 @@ def remove_leftovers(catalog: Catalog, store: TrackStore, out: str) -> int:
     Raises:
         StoreError: something cannot be removed, or the catalog is new: then all shards would be removed.
     """
-    if catalog.shared or not catalog.last_run_ended_cleanly():
+    is_new = catalog.newest_run() is None
+    if not is_new and (catalog.shared or not catalog.last_run_ended_cleanly()):
         from midiprism.results.removal import finish_removals
         from midiprism.results.removed_files import RemovedFiles
 
@@ -36,7 +37,7 @@ def remove_leftovers(catalog: Catalog, store: TrackStore, out: str) -> int:
         from midiprism.results.orphans import RemovalGuard
 
         return store.remove_temporary_files(RemovalGuard(store, catalog).may_remove)
-    if catalog.newest_run() is None and any(store.shards.names()):
+    if is_new and any(store.shards.names()):
         raise StoreError(
             f"The catalog {catalog.path} is new and does not know the shards that are there: bring their "
             f"catalog back, or move the folders {', '.join(store.capabilities.folders)} away to begin again."

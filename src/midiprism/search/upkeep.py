@@ -36,6 +36,13 @@ def update_after_run(out: str, address: Address, in_background: Background = run
     wait_for_fingerprints()
 
 
+def load_update() -> None:
+    """Load what updating the search index needs, which takes longer than to update a small one."""
+    import numpy.ma  # noqa: F401 - which `numpy.unique` loads
+
+    from midiprism.search.index import update  # noqa: F401
+
+
 def update_fingerprints_after_run(out: str, address: Address) -> None:
     """Make the fingerprints of new tracks.
 

@@ -12,7 +12,8 @@ from zlib import crc32
 
 import numpy as np
 
-from midiprism.fs.column_file import ColumnFile, DamagedIndexError, write_columns
+from midiprism.errors import DamagedIndexError
+from midiprism.fs.column_file import ColumnFile, write_columns
 from midiprism.similarity.fingerprint_version import FINGERPRINT_VERSION
 from midiprism.similarity.fingerprints import Fingerprinter, JoinedLines, Lines, join_lines
 from midiprism.similarity.folder import new_lines_file, new_lines_files

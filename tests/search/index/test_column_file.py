@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from midiprism.fs.column_file import ArraysInMemory, ColumnFile, DamagedIndexError, write_columns
+from midiprism.errors import DamagedIndexError
+from midiprism.fs.column_file import ArraysInMemory, ColumnFile, write_columns
 
 ARRAYS: dict[str, NDArray[Any]] = {
     "small": np.arange(5, dtype=np.uint8),

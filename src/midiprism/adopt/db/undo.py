@@ -26,6 +26,7 @@ from midiprism.catalog.postgres.catalog import PostgresCatalog
 from midiprism.catalog.postgres.server import driver_connection
 from midiprism.catalog.queries.gone_songs import record_change
 from midiprism.catalog.queries.run_history import last_setting
+from midiprism.catalog.reader import reader_in
 from midiprism.catalog.rows import track_is_unlinked
 from midiprism.catalog.schema import (
     foreign_files_added,
@@ -134,7 +135,7 @@ def _count_additions(catalog: Catalog, address: PostgresAddress, run_id: int) ->
             run_id,
             run.settings.get("command", "split"),
             removed=is_removed or additions.songs_removed > 0,
-            out=last_setting(catalog.connection, "out") if is_removed else None,
+            out=last_setting(reader_in(catalog), "out") if is_removed else None,
             options=address.cli_options,
         )
     return additions

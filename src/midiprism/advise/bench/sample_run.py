@@ -7,14 +7,13 @@ from typing import Any
 from midiprism.advise.model.run_facts import RunFacts
 from midiprism.advise.model.timeline import typical_window
 from midiprism.catalog import PostgresAddress
-from midiprism.catalog.queries.run_history import run_settings
-from midiprism.catalog.queries.run_samples import samples_of
+from midiprism.catalog.queries.run_history import run_settings, samples_of
 from midiprism.errors import MidiprismError
 from midiprism.metrics.snapshot import RunSample, SampleWindow
 from midiprism.pipeline import RunCallbacks, RunParts, Settings, run_pipeline
 from midiprism.pipeline.open_result import ResultOpener
 from midiprism.pipeline.progress import RunProgress
-from midiprism.results.result_dir import open_catalog_of
+from midiprism.results.result_dir import open_snapshots_of
 from midiprism.sources import Source
 
 
@@ -70,12 +69,9 @@ def measure_run(
         raise summary.error
     run_id = summary.run_id
     if run_id is not None:
-        with (
-            open_catalog_of(out, settings.catalog.database) as catalog,
-            catalog.read_transaction() as connection,
-        ):
-            samples = [RunSample.from_dict(data) for data in samples_of(connection, run_id)]
-            facts = RunFacts.from_settings(run_settings(connection, [run_id])[0])
+        with open_snapshots_of(out, settings.catalog.database) as snapshots, snapshots() as reader:
+            samples = [RunSample.from_dict(data) for data in samples_of(reader, run_id)]
+            facts = RunFacts.from_settings(run_settings(reader, [run_id])[0])
         window = typical_window(samples, running=False)
         if window is not None:
             return MeasuredRun(window, facts)

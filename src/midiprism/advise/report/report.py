@@ -11,12 +11,11 @@ from midiprism.advise.model.timeline import TimelinePoint, timeline_points, typi
 from midiprism.advise.probe.disk_results import DiskSpeed, load_disk_speeds
 from midiprism.advise.report.strategies import SpeedupPlan, Strategy, model_run, plans_for, strategies_for
 from midiprism.catalog import PostgresAddress
-from midiprism.catalog.queries.run_history import run_settings
-from midiprism.catalog.queries.run_samples import latest_sampled_run, samples_of
+from midiprism.catalog.queries.run_history import latest_sampled_run, run_settings, samples_of
 from midiprism.errors import UsageError
 from midiprism.metrics.devices import StorageLocation
 from midiprism.metrics.snapshot import DEVICE_ROLES, STAGES, RunSample, SampleWindow
-from midiprism.results.result_dir import open_catalog_of
+from midiprism.results.result_dir import open_snapshots_of
 from midiprism.results.status import NOT_COUNTED, RunStatus, read_status
 
 MIN_WORK_SECONDS = 5.0
@@ -125,15 +124,13 @@ def analyze_run(
         CatalogError: its catalog cannot be read.
     """
     status = read_status(out, _MAX_RUNS, NOT_COUNTED, database)
-    with open_catalog_of(out, database) as catalog, catalog.read_transaction() as connection:
+    with open_snapshots_of(out, database) as snapshots, snapshots() as reader:
         number = run_id
         if number is None:
             worked = (run.id for run in status.runs if run.songs_done or run.live_rate is not None)
-            number = latest_sampled_run(connection, [*worked]) or latest_sampled_run(connection)
-        samples = (
-            [] if number is None else [RunSample.from_dict(data) for data in samples_of(connection, number)]
-        )
-        settings = dict(run_settings(connection, [number])[0]) if number is not None and samples else {}
+            number = latest_sampled_run(reader, [*worked]) or latest_sampled_run(reader)
+        samples = [] if number is None else [RunSample.from_dict(data) for data in samples_of(reader, number)]
+        settings = dict(run_settings(reader, [number])[0]) if number is not None and samples else {}
     run = next((run for run in status.runs if run.id == number), None)
     if run is None or not samples or "locations" not in settings:
         if run_id is None:

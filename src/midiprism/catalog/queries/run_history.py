@@ -1,30 +1,26 @@
 """Queries on what a catalog holds, what runs did, and what failed.
 
-Transactions are short, so that a run that writes meanwhile can checkpoint its log.
+Snapshots are short, so that a run that writes meanwhile can checkpoint its log. SQLAlchemy is not loaded: it
+takes longer than the queries on most catalogs.
 """
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
-
 from midiprism.catalog.address import Address, PostgresAddress
-from midiprism.catalog.catalog import Catalog
-from midiprism.catalog.path_lookup import IS_THERE
-from midiprism.catalog.rows import query_chunks
-from midiprism.catalog.schema import batches, runs, shards, song_paths, songs, tracks
+from midiprism.catalog.reader import CatalogReader, Snapshots
 from midiprism.records.outcomes import FAILED_OUTCOMES
 
-_FETCH_ROWS = 1_000
+_PAGE_ROWS = 1_000
 
-_is_failed = songs.c.outcome.in_(sorted(FAILED_OUTCOMES))
-_first_problem_code = songs.c.problems[(0, "code")].as_string()
-_first_problem_message = songs.c.problems[(0, "message")].as_string()
+_IS_FAILED = f"s.outcome IN ({', '.join(repr(outcome) for outcome in sorted(FAILED_OUTCOMES))})"
+_HAS_LOSS = "s.lost_bytes IS NOT NULL"
+_PATHS_THERE = "{song_paths} p WHERE p.gone_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +136,27 @@ def is_empty_catalog(address: Address) -> bool:
         return False
 
 
-def count_catalog(connection: Connection) -> CatalogCounts:
+def count_catalog(reader: CatalogReader) -> CatalogCounts:
     """Count what a catalog holds. It reads the tables of songs and tracks once, and no links."""
     outcomes: dict[str, int] = {}
-    link_count = 0
-    songs_with_loss = lost_bytes = 0
-    by_outcome = select(
-        songs.c.outcome,
-        func.count(),
-        func.sum(songs.c.link_count),
-        func.count(songs.c.lost_bytes),
-        func.sum(songs.c.lost_bytes),
-    ).group_by(songs.c.outcome)
-    for outcome, song_count, links_of_songs, losses, bytes_of_songs in connection.execute(by_outcome):
+    link_count = songs_with_loss = lost_bytes = 0
+    by_outcome = (
+        "SELECT outcome, count(*), sum(link_count), count(lost_bytes), sum(lost_bytes) "
+        "FROM {songs} GROUP BY outcome"
+    )
+    for outcome, song_count, links_of_songs, losses, bytes_of_songs in reader.fetch(by_outcome):
         outcomes[outcome] = song_count
         link_count += int(links_of_songs)
         songs_with_loss += losses
         lost_bytes += int(bytes_of_songs or 0)
-    path_song_count = select(func.count(song_paths.c.song_id.distinct())).where(IS_THERE)
-    track_sums = select(func.count(), func.sum(tracks.c.size)).select_from(tracks)
-    shard_sums = select(func.count(), func.sum(shards.c.bytes)).select_from(shards)
-    track_count, track_bytes = connection.execute(track_sums).one()
-    shard_count, shard_bytes = connection.execute(shard_sums).one()
+    path_counts = f"SELECT count(DISTINCT p.song_id), count(*) FROM {_PATHS_THERE}"  # noqa: S608
+    ((path_song_count, path_count),) = reader.fetch(path_counts)
+    ((track_count, track_bytes),) = reader.fetch("SELECT count(*), sum(size) FROM {tracks}")
+    ((shard_count, shard_bytes),) = reader.fetch("SELECT count(*), sum(bytes) FROM {shards}")
     return CatalogCounts(
         outcomes,
-        connection.scalar(path_song_count) or 0,
-        connection.scalar(select(func.count()).select_from(song_paths).where(IS_THERE)) or 0,
+        path_song_count,
+        path_count,
         track_count,
         link_count,
         int(track_bytes or 0),
@@ -176,154 +167,177 @@ def count_catalog(connection: Connection) -> CatalogCounts:
     )
 
 
-def failure_groups(connection: Connection, max_examples: int) -> list[FailureGroup]:
+def failure_groups(reader: CatalogReader, max_examples: int) -> list[FailureGroup]:
     """Return the songs that failed, by reason, the most frequent first.
 
     A song that is at no path any more is left out: its file was repaired, replaced or deleted.
 
     Args:
-        connection: with a transaction that is open.
+        reader: of the catalog.
         max_examples: most examples of each reason.
     """
     groups: dict[str, FailureGroup] = {}
     first: dict[int, FailureGroup] = {}
-    is_at_path = select(song_paths.c.path).where(song_paths.c.song_id == songs.c.id, IS_THERE).exists()
-    query = select(songs.c.id, songs.c.outcome, _first_problem_code, songs.c.run_id).where(
-        _is_failed, is_at_path
+    paths = f"FROM {_PATHS_THERE} AND p.song_id = s.id"
+    failed = (
+        f"SELECT s.id, s.outcome, {reader.first_item('s.problems', 'code')}, s.run_id "  # noqa: S608
+        f"FROM {{songs}} s WHERE {_IS_FAILED} AND EXISTS (SELECT 1 {paths}) ORDER BY s.id"
     )
-    for song_id, outcome, code, run_id in _stream(connection, query.order_by(songs.c.id)):
-        code = code or "unknown"
-        group = groups.setdefault(code, FailureGroup(code, outcome))
-        group.count += 1
-        group.run_ids.add(run_id)
-        if group.count <= max_examples:
-            first[song_id] = group
-    smallest = (
-        select(song_paths.c.path)
-        .where(song_paths.c.song_id == songs.c.id, IS_THERE)
-        .order_by(song_paths.c.path)
-        .limit(1)
-        .scalar_subquery()
-    )
-    named = (
-        select(songs.c.id, smallest, _first_problem_message).where(songs.c.id.in_(first)).order_by(songs.c.id)
-    )
-    for song_id, path, message in connection.execute(named):
-        first[song_id].examples.append((path, message or ""))
+    for rows in reader.stream(failed):
+        for song_id, outcome, code, run_id in rows:
+            code = code or "unknown"
+            group = groups.setdefault(code, FailureGroup(code, outcome))
+            group.count += 1
+            group.run_ids.add(run_id)
+            if group.count <= max_examples:
+                first[song_id] = group
+    smallest = f"(SELECT p.path {paths} ORDER BY p.path LIMIT 1)"
+    message = reader.first_item("s.problems", "message")
+    named = f"SELECT s.id, {smallest}, {message} FROM {{songs}} s"  # noqa: S608
+    for song_id, path, text in _fetch_by_ids(reader, named, "s.id", first):
+        first[song_id].examples.append((path, text or ""))
     return sorted(groups.values(), key=lambda group: (-group.count, group.code))
 
 
-def failed_paths(catalog: Catalog) -> Iterator[ListedPath]:
+def failed_paths(snapshots: Snapshots) -> Iterator[ListedPath]:
     """Return every path that is there of every song that failed, song by song."""
-    return _listed_paths(catalog, _is_failed)
+    return _listed_paths(snapshots, _IS_FAILED)
 
 
-def paths_with_loss(catalog: Catalog) -> Iterator[ListedPath]:
+def paths_with_loss(snapshots: Snapshots) -> Iterator[ListedPath]:
     """Return every path of every song that has lost music to damage, song by song.
 
     The code and the message are those of the song's first problem.
     """
-    return _listed_paths(catalog, songs.c.lost_bytes.is_not(None))
+    return _listed_paths(snapshots, _HAS_LOSS)
 
 
-def _listed_paths(catalog: Catalog, condition: ColumnElement[bool]) -> Iterator[ListedPath]:
+def _listed_paths(snapshots: Snapshots, condition: str) -> Iterator[ListedPath]:
     """Return every path of the songs that meet a condition, song by song.
 
     Memory does not grow with their number, and no transaction is open between two pages.
     """
     last: ListedPath | None = None
     while True:
-        page = _next_paths(catalog, condition, last)
+        page = _next_paths(snapshots, condition, last)
         yield from page
-        if len(page) < _FETCH_ROWS:
+        if len(page) < _PAGE_ROWS:
             return
         last = page[-1]
 
 
-def recent_runs(connection: Connection, limit: int) -> list[RunRecord]:
+def recent_runs(reader: CatalogReader, limit: int) -> list[RunRecord]:
     """Return the last runs and all that are active, the latest first."""
-    is_active = func.coalesce(runs.c.expires_at > func.now(), false())
-    columns = (
-        runs.c.id,
-        runs.c.started_at,
-        runs.c.updated_at,
-        runs.c.state,
-        runs.c.settings,
-        runs.c.totals,
-        is_active,
+    is_active = "coalesce(expires_at > CURRENT_TIMESTAMP, false)"
+    query = (
+        f"SELECT id, started_at, updated_at, state, settings, totals, {is_active} FROM {{runs}} "  # noqa: S608
+        "WHERE id IN (SELECT id FROM {runs} ORDER BY id DESC LIMIT ?) "
+        f"OR (state = 'running' AND {is_active}) ORDER BY id DESC"
     )
-    last = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
-    query = select(*columns).where(or_(runs.c.id.in_(last), and_(runs.c.state == "running", is_active)))
-    return [RunRecord(*row) for row in connection.execute(query.order_by(runs.c.id.desc()))]
+    return [
+        RunRecord(
+            run_id,
+            started_at,
+            updated_at,
+            state,
+            reader.from_json(settings),
+            reader.from_json(totals),
+            bool(active),
+        )
+        for run_id, started_at, updated_at, state, settings, totals, active in reader.fetch(query, [limit])
+    ]
 
 
-def last_setting(connection: Connection, name: str) -> Any:
+def last_setting(reader: CatalogReader, name: str) -> Any:
     """Return a setting of the last run that recorded it; None if none did."""
-    query = select(runs.c.settings).order_by(runs.c.id.desc())
-    return next((row.settings[name] for row in _stream(connection, query) if name in row.settings), None)
+    with closing(reader.stream("SELECT settings FROM {runs} ORDER BY id DESC")) as pages:
+        for page in pages:
+            for (recorded,) in page:
+                settings = reader.from_json(recorded)
+                if name in settings:
+                    return settings[name]
+    return None
 
 
-def run_settings(connection: Connection, run_ids: Collection[int]) -> list[dict[str, Any]]:
+def run_settings(reader: CatalogReader, run_ids: Collection[int]) -> list[dict[str, Any]]:
     """Return the settings of these runs, in the order of their ids."""
-    settings: list[dict[str, Any]] = []
-    for part in query_chunks(sorted(run_ids)):
-        settings += connection.scalars(select(runs.c.settings).where(runs.c.id.in_(part)).order_by(runs.c.id))
-    return settings
+    rows = _fetch_by_ids(reader, "SELECT settings FROM {runs}", "id", run_ids)
+    return [reader.from_json(settings) for (settings,) in rows]
 
 
-def committed_by_run(connection: Connection, run_id: int) -> CommittedByRun | None:
+def committed_by_run(reader: CatalogReader, run_id: int) -> CommittedByRun | None:
     """Return what a run committed; None if it committed nothing."""
-    sums = (batches.c.songs, batches.c.links, batches.c.tracks_new, batches.c.bytes_written)
-    query = select(*map(func.sum, sums), func.max(batches.c.committed_at)).where(batches.c.run_id == run_id)
-    *counts, last_commit_at = connection.execute(query).one()
+    query = (
+        "SELECT sum(songs), sum(links), sum(tracks_new), sum(bytes_written), max(committed_at) "
+        "FROM {batches} WHERE run_id = ?"
+    )
+    ((*counts, last_commit_at),) = reader.fetch(query, [run_id])
     if last_commit_at is None:
         return None
     songs_done, links, tracks_new, bytes_written = map(int, counts)
     return CommittedByRun(songs_done, links, tracks_new, bytes_written, last_commit_at)
 
 
-def committed_since(connection: Connection, run_id: int, since: str) -> RecentCommits:
+def committed_since(reader: CatalogReader, run_id: int, since: str) -> RecentCommits:
     """Return what a run has committed since that time."""
-    is_recent = and_(batches.c.run_id == run_id, batches.c.committed_at >= since)
-    query = select(func.count(), func.sum(batches.c.songs)).where(is_recent)
-    commits, song_count = connection.execute(query).one()
+    query = "SELECT count(*), sum(songs) FROM {batches} WHERE run_id = ? AND committed_at >= ?"
+    ((commits, song_count),) = reader.fetch(query, [run_id, since])
     return RecentCommits(commits, int(song_count or 0))
 
 
-def _next_paths(
-    catalog: Catalog, condition: ColumnElement[bool], last: ListedPath | None
-) -> list[ListedPath]:
+def samples_of(reader: CatalogReader, run_id: int) -> Iterator[Mapping[str, Any]]:
+    """Return the samples of a run, the earliest first."""
+    for page in reader.stream("SELECT data FROM {run_samples} WHERE run_id = ? ORDER BY at", [run_id]):
+        for (data,) in page:
+            yield reader.from_json(data)
+
+
+def latest_sampled_run(reader: CatalogReader, among: Collection[int] | None = None) -> int | None:
+    """Return the id of the last run that has samples; None without any.
+
+    Args:
+        reader: of the catalog.
+        among: ids of the runs that count; None for all.
+    """
+    if among is None:
+        rows = reader.fetch("SELECT max(run_id) FROM {run_samples}")
+    else:
+        rows = _fetch_by_ids(reader, "SELECT DISTINCT run_id FROM {run_samples}", "run_id", among)
+    run_id: int | None = rows[-1][0] if rows else None
+    return run_id
+
+
+def _fetch_by_ids(
+    reader: CatalogReader, query: str, column: str, ids: Collection[int]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a query with an id, in the order of the ids."""
+    rows: list[tuple[Any, ...]] = []
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _PAGE_ROWS):
+        part = ordered[start : start + _PAGE_ROWS]
+        condition = f"{column} IN ({', '.join('?' * len(part))})"
+        rows += reader.fetch(f"{query} WHERE {condition} ORDER BY {column}", part)
+    return rows
+
+
+def _next_paths(snapshots: Snapshots, condition: str, last: ListedPath | None) -> list[ListedPath]:
     """Return the next page: the remaining paths of the last song, then those of the songs after it."""
-    with catalog.read_transaction() as connection:
+    with snapshots() as reader:
         if last is None:
-            return _page_of_paths(connection, condition, _FETCH_ROWS)
-        rest = and_(songs.c.id == last.song_id, song_paths.c.path > last.path)
-        page = _page_of_paths(connection, and_(condition, rest), _FETCH_ROWS)
-        following = and_(condition, songs.c.id > last.song_id)
-        return page + _page_of_paths(connection, following, _FETCH_ROWS - len(page))
+            return _page_of_paths(reader, condition, (), _PAGE_ROWS)
+        rest = f"{condition} AND s.id = ? AND p.path > ?"
+        page = _page_of_paths(reader, rest, (last.song_id, last.path), _PAGE_ROWS)
+        following = f"{condition} AND s.id > ?"
+        return page + _page_of_paths(reader, following, (last.song_id,), _PAGE_ROWS - len(page))
 
 
-def _page_of_paths(connection: Connection, where: ColumnElement[bool], limit: int) -> list[ListedPath]:
+def _page_of_paths(
+    reader: CatalogReader, condition: str, values: Sequence[Any], limit: int
+) -> list[ListedPath]:
+    code, message = (reader.first_item("s.problems", key) for key in ("code", "message"))
     query = (
-        select(
-            songs.c.id,
-            songs.c.digest,
-            songs.c.outcome,
-            func.coalesce(_first_problem_code, "unknown"),
-            func.coalesce(_first_problem_message, ""),
-            songs.c.size,
-            songs.c.run_id,
-            song_paths.c.path,
-            songs.c.lost_bytes,
-        )
-        .join(song_paths, song_paths.c.song_id == songs.c.id)
-        .where(where, IS_THERE)
-        .order_by(songs.c.id, song_paths.c.path)
-        .limit(limit)
+        f"SELECT s.id, s.digest, s.outcome, coalesce({code}, 'unknown'), coalesce({message}, ''), "  # noqa: S608
+        "s.size, s.run_id, p.path, s.lost_bytes FROM {songs} s JOIN {song_paths} p ON p.song_id = s.id "
+        f"WHERE {condition} AND p.gone_at IS NULL ORDER BY s.id, p.path LIMIT ?"
     )
-    return [ListedPath(*row) for row in connection.execute(query)]
-
-
-def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    with closing(connection.execute(query.execution_options(yield_per=_FETCH_ROWS))) as result:
-        yield from result
+    return [ListedPath(*row) for row in reader.fetch(query, [*values, limit])]

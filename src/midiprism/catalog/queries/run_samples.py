@@ -1,9 +1,9 @@
 """Samples of runs, which are kept so that a run can be explained when it is over."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, delete, insert, text
 
 from midiprism.catalog.schema import run_samples
 
@@ -35,26 +35,6 @@ def add_samples(
         connection.execute(
             delete(run_samples).where(run_samples.c.run_id == run_id, run_samples.c.at.in_(dropped_times))
         )
-
-
-def samples_of(connection: Connection, run_id: int) -> Iterator[Mapping[str, Any]]:
-    """Return the samples of a run, the earliest first."""
-    query = select(run_samples.c.data).where(run_samples.c.run_id == run_id).order_by(run_samples.c.at)
-    yield from connection.scalars(query)
-
-
-def latest_sampled_run(connection: Connection, among: Collection[int] | None = None) -> int | None:
-    """Return the id of the last run that has samples; None without any.
-
-    Args:
-        connection: to the catalog.
-        among: ids of the runs that count; None for all.
-    """
-    query = select(func.max(run_samples.c.run_id))
-    if among is not None:
-        query = query.where(run_samples.c.run_id.in_(among))
-    run_id: int | None = connection.scalar(query)
-    return run_id
 
 
 def count_connections(connection: Connection) -> dict[str, int]:

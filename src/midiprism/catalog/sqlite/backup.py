@@ -12,6 +12,7 @@ from midiprism.catalog.catalog import Catalog
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.queries.integrity import find_damage
 from midiprism.catalog.queries.run_history import CatalogCounts, count_catalog
+from midiprism.catalog.reader import open_reader
 from midiprism.catalog.schema import shards, tracks
 from midiprism.catalog.sqlite.read_only import open_for_reading
 from midiprism.errors import CatalogError
@@ -124,12 +125,8 @@ def _backup(source: str, target: str, stop: Callable[[], bool]) -> bool:
 
 
 def _counts(path: str) -> CatalogCounts:
-    connection = open_for_reading(path)
-    try:
-        with translate_errors(path), connection.begin():
-            return count_catalog(connection)
-    finally:
-        connection.close()
+    with open_reader(path) as reader:
+        return count_catalog(reader)
 
 
 def _fsync(path: str) -> None:

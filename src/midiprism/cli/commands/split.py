@@ -1,5 +1,6 @@
 """``midiprism split``: split songs into tracks."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -68,12 +69,6 @@ def split(
     run. Where SOURCE and OUT are URLs of object storage, `midiprism work` on other machines helps, and
     --engine ray uses a cluster.
     """
-    from midiprism.advise.tune.controller import Controller
-    from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
-    from midiprism.pipeline.missing_songs import require_believed
-    from midiprism.search.upkeep import update_after_run
-    from midiprism.similarity.run_listener import listener_of_run
-
     sources = source_options.sources or []
     if is_in_storage(out, sources):
         groups = (catalog, adopt_options, metrics, work, extent, rerun, identity)
@@ -82,6 +77,16 @@ def split(
     if prices is not None:
         raise UsageError("--prices is for results in object storage: leave it out.")
     out = follow_relocation(out, quiet=output.quiet)
+    if not os.path.isdir(out):  # a run that finds its result may find nothing to do
+        from midiprism.pipeline.executors import prepare_executor
+
+        prepare_executor(None, work.parse_workers())
+    from midiprism.advise.tune.controller import Controller
+    from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
+    from midiprism.pipeline.missing_songs import require_believed
+    from midiprism.search.upkeep import load_update, update_after_run
+    from midiprism.similarity.run_listener import listener_of_run
+
     source_arguments = source_options.arguments()
     adoption = adopt_options.parse(sources, source_arguments, redo=rerun.redo)
     if adoption is not None:
@@ -115,7 +120,13 @@ def split(
         display = stack.enter_context(_display(quiet=output.quiet))
         listener = stack.enter_context(_listener(metrics, display, quiet=output.quiet))
         callbacks = RunCallbacks(
-            stop, compile_display(display), print_message, listener, listener_of_run, update_after_run
+            stop,
+            compile_display(display),
+            print_message,
+            listener,
+            listener_of_run,
+            update_after_run,
+            load_update,
         )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
         summary = run_pipeline(source, out, settings, callbacks, RunParts(tuner=tuner))

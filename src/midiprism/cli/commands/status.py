@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midiprism.cli import exit_codes
-from midiprism.cli.commands.storage_results import require_unused, show_status
 from midiprism.cli.interrupt import Terminated, terminable
 from midiprism.cli.options import CatalogOptions, QuietOption, ReadableOutArgument
 from midiprism.cli.render.status_json import listed_song_json, status_to_json
@@ -65,6 +64,8 @@ def status(
     if every is not None and not watch:
         raise UsageError("--every needs --watch.")
     if is_storage_url(out):
+        from midiprism.cli.commands.storage_results import require_unused, show_status
+
         require_unused(database=catalog.database, schema=catalog.schema, lost=lost, watch=watch)
         return show_status(out, failed=failed, as_json=as_json, quiet=quiet)
     seconds = _DEFAULT_INTERVAL_SECONDS if every is None else every
@@ -92,12 +93,12 @@ def status(
 def _print_songs(result: ResultLocation, *, lost: bool, as_json: bool, quiet: bool) -> None:
     """Print the songs that have lost music, or else those that failed."""
     from midiprism.catalog.queries.run_history import failed_paths, paths_with_loss
-    from midiprism.results.status import open_catalog_if_any
+    from midiprism.results.status import open_snapshots_if_any
 
     find_paths, to_text = (paths_with_loss, lossy_song_text) if lost else (failed_paths, failed_song_text)
     any_listed = False
-    with open_catalog_if_any(result.folder, result.database) as catalog:
-        found = find_paths(catalog) if catalog is not None else ()
+    with open_snapshots_if_any(result.folder, result.database) as snapshots:
+        found = find_paths(snapshots) if snapshots is not None else ()
         for _, paths in groupby(while_read(found), lambda row: row.song_id):
             any_listed = True
             for piece in listed_song_json(paths) if as_json else to_text(paths):
