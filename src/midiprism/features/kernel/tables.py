@@ -4,6 +4,7 @@ Ticks are absolute. Times are ticks multiplied by microseconds per quarter note,
 SMPTE division they are ticks.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,7 @@ def new_facts(count: int) -> Any:
     return np.full(count, _no_facts(), TRACK_FACTS)
 
 
+@cache
 def _no_facts() -> Any:
     row = np.zeros(1, TRACK_FACTS)
     for name in TRACK_FACTS.names or ():
