@@ -24,7 +24,9 @@ from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
 
 _WORDS = {
-    name: (kind, offset // 8) for name, (kind, offset, *_) in TRACK_FACTS.fields.items() if kind.subdtype is None
+    name: (kind, offset // 8)
+    for name, (kind, offset, *_) in TRACK_FACTS.fields.items()
+    if kind.subdtype is None
 }
 """The type and the place of each result of the kernel that is a single number."""
 
@@ -122,9 +124,11 @@ def _joined(codes: tuple[int, ...], name_of: Any) -> str | None:
 
 def _weights(facts: Any, drums: Any) -> list[bytes | None]:
     """Return the weights of pitch classes as bytes: 12 half-precision floats, the lowest byte first."""
-    packed = facts["pitch_class_weights"].astype("<f2").tobytes()
-    missing = ((drums != 0) | (facts["n_pitches_used"] < 0)).tolist()
-    return [None if missing[at] else packed[24 * at : 24 * at + 24] for at in range(len(facts))]
+    packed = facts["pitch_class_weights"].astype("<f2").view("V24").ravel()
+    values: list[bytes | None] = packed.tolist()
+    for index in np.flatnonzero((drums != 0) | (facts["n_pitches_used"] < 0)).tolist():
+        values[index] = None
+    return values
 
 
 @lru_cache(4096)

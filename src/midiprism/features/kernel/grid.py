@@ -20,7 +20,7 @@ _SWING_FROM, _SWING_TO = 0.45, 0.72
 
 @borrowing_helper
 def _set_level(grid: Any, ticks: int, parts: int, level: int) -> None:
-    """Set the level of each tick that divides ``ticks`` into a whole number of ``parts``."""
+    """Set the level of those ticks that are whole multiples of ``ticks`` divided by ``parts``."""
     for part in range(parts):
         if part * ticks % parts == 0:
             grid[part * ticks // parts] = level
@@ -30,8 +30,10 @@ def _set_level(grid: Any, ticks: int, parts: int, level: int) -> None:
 def _set_levels(grid: Any, ticks: int) -> None:
     """Set the level of all ticks of two quarter notes: even for halves of a quarter note, odd for thirds.
 
-    A tick has the first level that it is on; a half goes before a third. Source: Lee and others, The GigaMIDI
-    dataset with features for expressive music performance detection, 2025.
+    A tick has the coarsest level that it is on, and that of halves before that of thirds.
+
+    Source: Lee and others, The GigaMIDI dataset with features for expressive music performance detection,
+    2025.
     """
     for tick in range(ticks):
         grid[tick] = _NO_LEVEL
@@ -43,7 +45,7 @@ def _set_levels(grid: Any, ticks: int) -> None:
 
 @borrowing_helper
 def _mark_grid(grid: Any, quarter: int, steps: int, bit: int) -> None:
-    """Set a bit of the ticks that are less than one away from a quarter note divided by ``steps``."""
+    """Set a bit of the ticks less than one away from a multiple of a quarter note divided by ``steps``."""
     for step in range(2 * steps):
         tick, rest = step * quarter // steps, step * quarter % steps
         grid[tick] |= bit

@@ -170,8 +170,8 @@ WORK = row_type(
 )
 """The tables of a walk, which one thread uses again for every track: a single row.
 
-Small tables are between those that a note has a place in: at a distance of 4 KiB, a processor would let a read
-of one table wait for a write to another.
+Small tables keep those with a place for each note from being a multiple of 4 KiB apart, which would let a
+processor take a read of one table for a read of what it has just written to another.
 """
 
 
