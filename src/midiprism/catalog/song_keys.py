@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class SongKeys:
         """Return the batch with the facts of those songs whose tracks all have facts."""
         counts = np.array(batch.songs[LINK_COUNT], np.int64)
         songs = np.repeat(np.arange(len(counts)), counts)
-        tracks = self._of_tracks(batch.tracks)[np.array(batch.links[TRACK_INDEX], np.int64)]
+        tracks = self._of_tracks(batch.tracks).take(np.array(batch.links[TRACK_INDEX], np.int64))
         pitched = tracks["state"] == _PITCHED
         keys, strengths = find_song_keys(
             songs[pitched],
@@ -62,30 +63,32 @@ class SongKeys:
         """Return a row for each track of a batch: from the batch, from memory, or from the catalog."""
         digests = columns["digest"]
         keys = np.frombuffer(b"".join(digests), "<u8").reshape(len(digests), -1)[:, 0]
-        slots = keys % len(self._remembered)
-        tracks = self._remembered[slots]
+        slots = (keys % len(self._remembered)).astype(np.int64)
+        tracks = self._remembered.take(slots)  # a fifth of the time of an index
         tracks["state"][tracks["key"] != keys] = _UNKNOWN
         tracks["key"] = keys
-        _fill(tracks, [*columns.rows(SONG_KEY_FACTS)], range(len(digests)))
+        _fill(tracks, np.arange(len(digests)), [columns[name] for name in SONG_KEY_FACTS])
         unknown = np.flatnonzero(tracks["state"] == _UNKNOWN).tolist()
         if unknown:
-            found = {row[0]: row[1:] for row in self._select_facts([digests[index] for index in unknown])}
-            known = [index for index in unknown if digests[index] in found]
-            _fill(tracks, [found[digests[index]] for index in known], known)
-        self._remembered[slots] = tracks
+            indices = {digests[index]: index for index in unknown}
+            found = [*zip(*self._select_facts([*indices]), strict=True)]
+            if found:
+                _fill(tracks, np.array([*map(indices.__getitem__, found[0])]), found[1:])
+        self._remembered.put(slots, tracks)
         return tracks
 
 
-def _fill(tracks: Any, rows: Sequence[Sequence[Any]], indices: Iterable[int]) -> None:
-    """Set the facts of some tracks, but for those that have none, or those of another version."""
-    filled = [(index, row) for index, row in zip(indices, rows, strict=True) if row[0] == FACTS_VERSION]
-    if not filled:
-        return
-    at = [index for index, _ in filled]
-    weights = [row[1] for _, row in filled]
-    tracks["weights"][at] = np.frombuffer(b"".join(it or _NO_WEIGHTS for it in weights), "<f2").reshape(
-        -1, 12
-    )
-    tracks["onset"][at] = [row[2] or 0 for _, row in filled]
-    tracks["pitch"][at] = [row[3] or 0 for _, row in filled]
+def _fill(tracks: Any, indices: Any, columns: Sequence[Sequence[Any]]) -> None:
+    """Set the facts of the tracks at some indices, but for those that have none, or those of another version.
+
+    Args:
+        columns: ``SONG_KEY_FACTS`` of these tracks.
+    """
+    current = np.array([version == FACTS_VERSION for version in columns[0]], bool)
+    _, weights, onsets, pitches = ([*compress(column, current)] for column in columns)
+    at = indices[current]
+    joined = b"".join([it or _NO_WEIGHTS for it in weights])
+    tracks["weights"][at] = np.frombuffer(joined, "<f2").reshape(-1, 12)
+    tracks["onset"][at] = [it or 0 for it in onsets]
+    tracks["pitch"][at] = [it or 0 for it in pitches]
     tracks["state"][at] = [_WITHOUT_PITCH if it is None else _PITCHED for it in weights]

@@ -21,8 +21,8 @@ def find_song_keys(songs: Any, weights: Any, final_onsets: Any, final_pitches: A
     Returns:
         The keys as integers, tonics from C on, first major, then minor, -1 for none; and the correlations.
     """
-    totals = np.zeros((count, 12))
-    np.add.at(totals, songs, weights)
+    places = songs[:, None] * 12 + np.arange(12)
+    totals = np.bincount(places.ravel(), weights.ravel(), count * 12).reshape(count, 12)
     # The last note of a song is the lowest of those that begin last.
     order = np.lexsort((-final_pitches, final_onsets, songs))
     final_classes = np.full(count, -1)

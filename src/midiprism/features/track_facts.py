@@ -11,7 +11,6 @@ from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.kernel.facts_kernel import facts_kernel
 from midiprism.features.kernel.roles import ROLES
 from midiprism.features.kernel.tables import (
-    MAX_STATED,
     OPTIONAL_NUMBERS,
     PITCHES,
     TRACK_FACTS,
@@ -24,13 +23,19 @@ from midiprism.smf.instruments import DRUM_FAMILY
 from midiprism.smf.kernel.jit import ENABLED
 from midiprism.smf.stated_meta import stated_key_name, stated_meter_name
 
-_CODED = frozenset(
-    (
-        *("meters", "keys", "meter_count", "key_count", "key", "role"),
-        *("pitch_class_weights", "low_pieces", "high_pieces"),
-    )
-)
-"""Results of the kernel that become texts or bytes."""
+_WORDS = {
+    name: (kind, offset // 8)
+    for name, (kind, offset, *_) in TRACK_FACTS.fields.items()
+    if kind.subdtype is None
+}
+"""The type and the place of each result of the kernel that is a single number."""
+
+_CODED = ("meter_count", "key_count", "key", "role", "low_pieces", "high_pieces")
+"""Numbers that become texts."""
+
+_FLOATS = [name for name, (kind, _) in _WORDS.items() if kind == np.float64]
+_INTEGERS = [name for name in OPTIONAL_NUMBERS if name not in _CODED]
+_COUNTS = [name for name in _WORDS if name not in (*_CODED, *_FLOATS, *_INTEGERS)]
 
 MAX_BYTES_PER_CALL = 8 << 20
 
@@ -78,48 +83,38 @@ def ranges_per_call(tracks: Sequence[bytes]) -> Iterable[slice]:
 
 
 def _columns(facts: Any, drums: Any) -> dict[str, list[Any]]:
-    arrays = _contiguous_columns(facts)
-    values: dict[str, list[Any]] = {
+    # Reading a column from the rows would take ten times as long.
+    words = np.ascontiguousarray(facts.view(np.int64).reshape(len(facts), TRACK_FACTS.itemsize // 8).T)
+    floats = words[[_WORDS[name][1] for name in _FLOATS]].view(np.float64)
+    integers = words[[_WORDS[name][1] for name in _INTEGERS]]
+    meter_count, key_count, key, role, low_pieces, high_pieces = (words[_WORDS[name][1]] for name in _CODED)
+    return {
         "facts_version": [FACTS_VERSION] * len(facts),
         "is_drums": drums.tolist(),
-        "time_signatures": _stated_texts(facts["meters"], arrays["meter_count"], stated_meter_name),
-        "key_signatures": _stated_texts(facts["keys"], arrays["key_count"], stated_key_name),
-        "key": key_names(arrays["key"].tolist()),
-        "role": [None if role < 0 else ROLES[role] for role in arrays["role"].tolist()],
+        "time_signatures": _stated_texts(facts["meters"], meter_count, stated_meter_name),
+        "key_signatures": _stated_texts(facts["keys"], key_count, stated_key_name),
+        "key": key_names(key.tolist()),
+        "role": [None if index < 0 else ROLES[index] for index in role.tolist()],
         "pitch_class_weights": _weights(facts, drums),
-        "drum_pieces": [*map(_drum_pieces, arrays["low_pieces"].tolist(), arrays["high_pieces"].tolist())],
-    }
-    plain = {name: _plain_column(name, array) for name, array in arrays.items() if name not in _CODED}
-    return values | plain
-
-
-def _contiguous_columns(facts: Any) -> dict[str, Any]:
-    """Return the columns of single numbers: reading them from the rows would take ten times as long."""
-    words = np.ascontiguousarray(facts.view(np.int64).reshape(len(facts), TRACK_FACTS.itemsize // 8).T)
-    return {
-        name: words[offset // 8].view(kind)
-        for name, (kind, offset, *_) in TRACK_FACTS.fields.items()
-        if kind.subdtype is None
+        "drum_pieces": [*map(_drum_pieces, low_pieces.tolist(), high_pieces.tolist())],
+        **dict(zip(_FLOATS, _with_none(floats, np.isnan(floats)), strict=True)),
+        **dict(zip(_INTEGERS, _with_none(integers, integers < 0), strict=True)),
+        **{name: words[_WORDS[name][1]].tolist() for name in _COUNTS},
     }
 
 
-def _plain_column(name: str, column: Any) -> list[Any]:
-    """Return numbers with None for those that stand for nothing."""
-    values: list[Any] = column.tolist()
-    if TRACK_FACTS[name] == np.float64:
-        missing = np.isnan(column)
-    elif name in OPTIONAL_NUMBERS:
-        missing = column < 0
-    else:
-        return values
-    for index in np.flatnonzero(missing).tolist():
-        values[index] = None
+def _with_none(columns: Any, missing: Any) -> list[list[Any]]:
+    """Return columns of numbers with None for those that are missing."""
+    values: list[list[Any]] = columns.tolist()
+    for column, index in zip(*(part.tolist() for part in missing.nonzero()), strict=True):
+        values[column][index] = None
     return values
 
 
 def _stated_texts(codes: Any, counts: Any, name_of: Any) -> list[str | None]:
-    rows = np.where(np.arange(MAX_STATED) < counts[:, None], codes, -1)
-    return [_joined(tuple(row), name_of) for row in rows.tolist()]
+    most = max(1, int(counts.max(initial=0)))
+    stated = np.where(np.arange(most) < counts[:, None], codes[:, :most], -1)
+    return [_joined(row, name_of) for row in zip(*stated.T.tolist(), strict=True)]
 
 
 @lru_cache(4096)
@@ -129,9 +124,11 @@ def _joined(codes: tuple[int, ...], name_of: Any) -> str | None:
 
 def _weights(facts: Any, drums: Any) -> list[bytes | None]:
     """Return the weights of pitch classes as bytes: 12 half-precision floats, the lowest byte first."""
-    packed = facts["pitch_class_weights"].astype("<f2").tobytes()
-    missing = ((drums != 0) | (facts["n_pitches_used"] < 0)).tolist()
-    return [None if missing[at] else packed[24 * at : 24 * at + 24] for at in range(len(facts))]
+    packed = facts["pitch_class_weights"].astype("<f2").view("V24").ravel()
+    values: list[bytes | None] = packed.tolist()
+    for index in np.flatnonzero((drums != 0) | (facts["n_pitches_used"] < 0)).tolist():
+        values[index] = None
+    return values
 
 
 @lru_cache(4096)

@@ -112,11 +112,11 @@ def end_note(walk: Any, work: Any, slot: int) -> None:
     count = work.note_counts[slot]
     if count == 0:
         return
-    work.note_counts[slot] = count - 1
-    walk.end_tick = walk.tick
     if count == 1:
         walk.sounding -= 1
         _finish_note(walk, work, slot % PITCHES, walk.tick - work.note_starts[slot])
+    work.note_counts[slot] = count - 1
+    walk.end_tick = walk.tick
 
 
 @borrowing_helper

@@ -4,6 +4,7 @@ Ticks are absolute. Times are ticks multiplied by microseconds per quarter note,
 SMPTE division they are ticks.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -146,13 +147,13 @@ WALK = row_type(
 
 WORK = row_type(
     ("note_counts", np.int64, NOTE_SLOTS),  # notes that sound; 0 between two tracks
-    ("note_starts", np.int64, NOTE_SLOTS),
-    ("pitch_counts", np.int64, PITCHES),
-    ("interval_counts", np.int64, PITCHES),
     ("level_counts", np.int64, NOMML_LEVELS),
+    ("note_starts", np.int64, NOTE_SLOTS),
+    ("weights", np.float64, 12),  # ticks of each pitch class
+    ("pitch_counts", np.int64, PITCHES),
     ("grid_counts", np.int64, GRID_FLAGS),
     ("pitch_weights", np.float64, PITCHES),  # ticks of each pitch
-    ("weights", np.float64, 12),  # and of each pitch class
+    ("interval_counts", np.int64, PITCHES),
     ("tempo_times", np.float64, TEMPO_BUCKETS),
     ("longest_times", np.float64, TEMPO_BUCKETS),
     ("longest_tempi", np.int64, TEMPO_BUCKETS),
@@ -167,7 +168,11 @@ WORK = row_type(
     ("onsets_before", np.int64, MAX_BARS),
     ("slots", np.int64, HASH_SLOTS),  # bars by their hashes
 )
-"""The tables of a walk, which one thread uses again for every track: a single row."""
+"""The tables of a walk, which one thread uses again for every track: a single row.
+
+Small tables keep those with a place for each note from being a multiple of 4 KiB apart, which would let a
+processor take a read of one table for a read of what it has just written to another.
+"""
 
 
 def new_facts(count: int) -> Any:
@@ -175,6 +180,7 @@ def new_facts(count: int) -> Any:
     return np.full(count, _no_facts(), TRACK_FACTS)
 
 
+@cache
 def _no_facts() -> Any:
     row = np.zeros(1, TRACK_FACTS)
     for name in TRACK_FACTS.names or ():
