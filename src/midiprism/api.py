@@ -47,7 +47,7 @@ from midiprism.search.diagnosis import missing_facts_text
 from midiprism.search.find import open_search
 from midiprism.search.index.facets import Facet
 from midiprism.search.query import Query
-from midiprism.search.upkeep import load_update, update_after_run
+from midiprism.search.upkeep import load_update, start_update_after_run
 from midiprism.similarity.run_listener import listener_of_run
 from midiprism.smf.text.decode import check_encoding
 from midiprism.smf.types import By, Context
@@ -135,7 +135,7 @@ def split_library(
         on_warning=_logger.warning,
         on_progress=on_progress,
         track_listener=listener_of_run,
-        after_run=update_after_run,
+        after_run=start_update_after_run,
         load_after_run=load_update,
     )
     return run_pipeline(source_of(sources, folder), folder, settings, callbacks)

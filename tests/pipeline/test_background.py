@@ -9,11 +9,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from midiprism.errors import StoreError
 from midiprism.pipeline.executors import background_for
 from midiprism.pipeline.executors.processes import background_process
 from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.background import run_inline
 from midiprism.sample.write import write_songs
+from midiprism.search.index.generation import index_folder, read_generation
+from midiprism.search.upkeep import start_update_after_run
+from midiprism.stores.parquet.shard_set import ParquetShards
 from midiprism.stores.sharded import SONGS_TABLE
 from support.runs import make_settings, run_split
 
@@ -75,21 +79,40 @@ def test_a_run_without_workers_makes_the_call_in_this_process() -> None:
     assert run_inline(answer_with_pid, "done")() == ("done", os.getpid())
 
 
-def test_another_process_hashes_the_titles_of_the_songs_table(
+def test_another_process_makes_the_index_while_this_one_writes_the_songs_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_songs(tmp_path / "songs", 60, seed=7)
     for workers in (0, 2):
         if workers:  # patched in this process only
             monkeypatch.setattr(
-                "midiprism.results.song_groups.hash_titles", lambda _: pytest.fail("this process did it")
+                "midiprism.search.index.update.update_index",
+                lambda *_, **__: pytest.fail("this process did it"),
             )
         settings = make_settings(store="parquet", workers=workers, batch_songs=7)
-        run_split(tmp_path / "songs", tmp_path / str(workers), settings, splitter=None)
+        out = tmp_path / str(workers)
+        run_split(tmp_path / "songs", out, settings, splitter=None, after_run=start_update_after_run)
+        index = read_generation(index_folder(str(out)))
+        assert index is not None
+        assert sum(len(segment.columns["songs.id"]) for segment in index.segments) == 60
     tables = [
         pq.read_table(tmp_path / str(workers) / SONGS_TABLE).sort_by("blake3").to_pylist()
         for workers in (0, 2)
     ]
     assert tables[0] == tables[1]
-    assert len(tables[0]) == 60
     assert len({row["song_group"] for row in tables[0]}) < 60
+
+
+def test_the_index_is_made_although_the_songs_table_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    write_songs(tmp_path / "songs", 20, seed=7)
+    monkeypatch.setattr(ParquetShards, "write_songs_table", fail)
+    settings = make_settings(store="parquet", workers=2, batch_songs=7)
+    out = tmp_path / "out"
+    summary = run_split(tmp_path / "songs", out, settings, splitter=None, after_run=start_update_after_run)
+    assert summary.state == "stopped"
+    assert read_generation(index_folder(str(out))) is not None

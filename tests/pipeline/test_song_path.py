@@ -31,7 +31,7 @@ def files_passed(folder: Path) -> set[str]:
     )
     search_path = (str(folder), str(TESTS), str(Path(midiprism.__file__).parents[1]))
     # The index of searches follows after the row is committed.
-    no_index = "from midiprism.search import upkeep; upkeep.update_after_run = lambda *_: None"
+    no_index = "from midiprism.search import upkeep; upkeep.start_update_after_run = lambda *_: lambda: None"
     program = f"import sys; from midiprism.cli import main; {no_index}; sys.exit(main())"
     command = [sys.executable, "-c", program, "split", "songs", "-o", "out", "--workers", "1", "--quiet"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(search_path)}

@@ -25,7 +25,7 @@ from midiprism.results.leakage_groups import (
     hash_titles,
     leakage_group,
 )
-from midiprism.results.title_key import title_keys
+from midiprism.results.title_key import folder_title_keys, title_keys
 from support.sample_songs import sample_songs
 
 Pair = tuple[int, int]
@@ -56,11 +56,16 @@ def parts(keys: list[int]) -> set[frozenset[int]]:
     return {frozenset(songs) for songs in found.values()}
 
 
+def keys_of(title: str) -> list[tuple[str, str | None]]:
+    (key,) = title_keys([title])
+    return list(folder_title_keys(title)) if key is None else [(key, None)]
+
+
 def expected_groups(
     count: int, titles: list[Title], pairs: list[Pair], silent: Collection[int] = ()
 ) -> set[frozenset[int]]:
     """Return the songs of each expected group, by joining sets."""
-    keys = [(song, *key) for song, title in titles if song not in silent for key in title_keys(title)]
+    keys = [(song, *key) for song, title in titles if song not in silent for key in keys_of(title)]
     holders: dict[object, set[int]] = defaultdict(set)
     for song, note_hash in pairs:
         holders[note_hash].add(song)

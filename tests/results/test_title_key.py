@@ -2,7 +2,7 @@
 
 import pytest
 
-from midiprism.results.title_key import title_key, title_keys
+from midiprism.results.title_key import folder_title_keys, title_keys
 
 YESTERDAY = (
     "Yesterday",
@@ -23,6 +23,12 @@ YESTERDAY = (
     "Ｙｅｓｔｅｒｄａｙ",
     "Yésterday",
 )
+
+
+def title_key(song: str) -> str | None:
+    """Return the key of one song."""
+    (key,) = title_keys([song])
+    return key
 
 
 @pytest.mark.parametrize("song", YESTERDAY)
@@ -90,7 +96,6 @@ def test_a_long_name_full_of_brackets_is_processed_fast() -> None:
 @pytest.mark.parametrize(
     ("song", "keys"),
     [
-        ("Beatles/Yesterday", [("yesterday", None)]),
         ("Yesterday/2", [("Yesterday/2", None), ("yesterday", "Yesterday")]),
         ("Yesterday/Old Versions/02 (live)", [("Yesterday/2", None), ("yesterday", "Yesterday")]),
         ("POP909/472/472", [("POP909/472/472", None), ("POP909/472/", "POP909/472")]),
@@ -100,11 +105,19 @@ def test_a_long_name_full_of_brackets_is_processed_fast() -> None:
     ],
 )
 def test_a_number_takes_its_title_from_its_folder(song: str, keys: list[tuple[str, str | None]]) -> None:
-    assert list(title_keys(song)) == keys
+    assert title_key(song) is None
+    assert list(folder_title_keys(song)) == keys
 
 
 @pytest.mark.parametrize(
     "song", ["472", "versions/472", "midi/songs/1-v2", "Yesterday/Track 1", "Yesterday/final"]
 )
 def test_other_generic_titles_have_no_keys(song: str) -> None:
-    assert list(title_keys(song)) == []
+    assert title_key(song) is None
+    assert list(folder_title_keys(song)) == []
+
+
+def test_songs_have_the_same_keys_together_as_alone() -> None:
+    odd = ["Yesterday.mid\n", "(Yesterday", "Today)", "【Let [It", "Be】", "か", "\u3099か", "01", "- Hello"]
+    songs = [*YESTERDAY, *NAMELESS, *odd]
+    assert title_keys(songs) == [title_key(song) for song in songs]

@@ -10,7 +10,7 @@ from midiprism.errors import InUseError, NotGroupedError
 from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
 from midiprism.results.result_dir import open_catalog_of
-from midiprism.results.song_groups import load_titles, read_song_groups
+from midiprism.results.song_groups import read_song_groups
 from midiprism.search.find import open_search
 from midiprism.search.one_per_group import one_per_group
 from midiprism.search.parse_query import parse_query
@@ -171,10 +171,8 @@ def test_similar_songs_are_in_one_fold(tmp_path: Path) -> None:
     out = split_melodies(tmp_path, LIBRARY)
 
     def keys() -> list[int]:
-        with open_catalog_of(str(out), None) as catalog:
-            titles = load_titles(catalog.address)
-            with catalog.read_transaction() as connection:
-                return read_song_groups(connection, lambda: titles).keys.tolist()  # type: ignore[no-any-return]
+        with open_catalog_of(str(out), None) as catalog, catalog.read_transaction() as connection:
+            return read_song_groups(connection).keys.tolist()  # type: ignore[no-any-return]
 
     assert len(set(keys())) == 4
     group(out)

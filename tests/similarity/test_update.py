@@ -13,7 +13,7 @@ from midiprism.fs.column_file import write_columns
 from midiprism.pipeline.executors.processes.background_process import run_in_process
 from midiprism.results.identity import StoreKind
 from midiprism.results.lock import lock_exclusive
-from midiprism.search.upkeep import update_after_run
+from midiprism.search.upkeep import start_update_after_run
 from midiprism.similarity import update as update_module
 from midiprism.similarity.fingerprints import Fingerprinter, Lines, take_lines
 from midiprism.similarity.folder import similarity_folder
@@ -192,10 +192,10 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_run_updates_fingerprints_only_where_they_were_made(tmp_path: Path) -> None:
-    out = split_melodies(tmp_path, {"a": [make_melody(1)]}, after_run=update_after_run)
+    out = split_melodies(tmp_path, {"a": [make_melody(1)]}, after_run=start_update_after_run)
     assert not Path(similarity_folder(str(out))).exists()
     update(out)
-    split_melodies(tmp_path, {"b": [make_melody(2)]}, after_run=update_after_run)
+    split_melodies(tmp_path, {"b": [make_melody(2)]}, after_run=start_update_after_run)
     assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2]
 
 
@@ -285,8 +285,9 @@ def test_fingerprints_are_made_where_the_index_cannot_be(
 
     out = record_run(tmp_path)
     monkeypatch.setattr("midiprism.search.upkeep.update_search_index", fail)
+    complete = start_update_after_run(str(out), address_of(out), run_in_process, False)
     with pytest.raises(CatalogError):
-        update_after_run(str(out), address_of(out), run_in_process)
+        complete()
     assert track_ids(read_generation(similarity_folder(str(out)))) == [1, 2, 3, 4, 5]
 
 

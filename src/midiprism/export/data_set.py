@@ -31,7 +31,7 @@ from midiprism.results.leakage_groups import leakage_group
 from midiprism.results.result_card import TABLES_PARAGRAPH, made_paragraph, state_of, table_facts
 from midiprism.results.result_dir import open_catalog_of, require_result
 from midiprism.results.result_store import open_result_store, require_identity
-from midiprism.results.song_groups import SongGroups, load_titles, read_song_groups
+from midiprism.results.song_groups import SongGroups, read_song_groups
 from midiprism.results.songs_table import song_columns
 from midiprism.search.find import TrackSearch, open_search
 from midiprism.search.one_per_group import one_per_group as keep_one_per_group
@@ -191,9 +191,8 @@ class _Found(NamedTuple):
 
 
 def _read_groups(catalog: Catalog) -> SongGroups:
-    titles = load_titles(catalog.address)
     with catalog.read_transaction() as connection:
-        return read_song_groups(connection, lambda: titles)
+        return read_song_groups(connection)
 
 
 def _find(selection: _Selection, groups: SongGroups) -> _Found:

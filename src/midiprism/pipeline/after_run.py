@@ -1,6 +1,7 @@
 """Work after the last commit of a run: that of hooks, and what derives from the catalog."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from midiprism.errors import MidiprismError
@@ -28,14 +29,43 @@ def _count_other_metadata(catalog: "Catalog") -> int:
         return count_songs_with_other_metadata(connection)
 
 
-def update_derived(
-    callbacks: RunCallbacks, out: str, catalog: "Catalog | None", summary: Summary, in_background: Background
-) -> None:
-    """Bring up to date what derives from the catalog. An interrupted run leaves that to those who need it."""
-    update = callbacks.after_run
-    if update is None or catalog is None or summary.run_id is None or summary.state != "done":
+@contextmanager
+def updating_derived(
+    callbacks: RunCallbacks,
+    out: str,
+    catalog: "Catalog | None",
+    summary: Summary,
+    in_background: Background,
+    *,
+    is_busy: bool,
+) -> Iterator[None]:
+    """Bring up to date what derives from the catalog, during the block and after it.
+
+    An interrupted run leaves that to those who need it.
+
+    Args:
+        callbacks: of the run.
+        out: folder of the result.
+        catalog: of the result; None for a dry run.
+        summary: of the run.
+        in_background: does a part of it in another process.
+        is_busy: whether the block takes as long as work in another process.
+    """
+    start = callbacks.after_run
+    if start is None or catalog is None or summary.run_id is None or summary.state != "done":
+        yield
         return
+    complete = start(out, catalog.address, in_background, is_busy)
     try:
-        update(out, catalog.address, in_background)
+        yield
+    except MidiprismError:
+        _complete(complete, callbacks)
+        raise
+    _complete(complete, callbacks)
+
+
+def _complete(complete: Callable[[], None], callbacks: RunCallbacks) -> None:
+    try:
+        complete()
     except MidiprismError as error:
         callbacks.on_warning(str(error))

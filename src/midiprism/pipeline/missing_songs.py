@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from midiprism.errors import DoubtedScanError
+from midiprism.errors import DoubtedScanError, SourceError
 from midiprism.fs.path_text import path_text
 from midiprism.sources import PathRange, Source
 
@@ -254,3 +254,13 @@ def _compare_range(
                 result.gone_songs.append(place.song_id)
                 result.song_ids.add(place.song_id)
     return result
+
+
+def require_sources(source: Source) -> None:
+    """Raise SourceError if a folder or an archive of the source is gone."""
+    missing = source.missing_paths()
+    if missing:
+        raise SourceError(
+            f"{path_text(missing[0])} is gone: bring it back, and run the same command again. "
+            "What was committed before is kept."
+        )

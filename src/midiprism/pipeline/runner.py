@@ -8,10 +8,9 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from midiprism.catalog import Address, BatchRecord, UpToDate, utc_now
-from midiprism.errors import MidiprismError, SourceError
-from midiprism.fs.path_text import path_text
+from midiprism.errors import MidiprismError
 from midiprism.pipeline import resource_defaults
-from midiprism.pipeline.after_run import run_hooks_after, update_derived
+from midiprism.pipeline.after_run import run_hooks_after, updating_derived
 from midiprism.pipeline.batch import PlannedBatch
 from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_order import CommitOrder
@@ -21,7 +20,7 @@ from midiprism.pipeline.executors import background_for, make_executor, prepare_
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
 from midiprism.pipeline.in_thread import in_thread
 from midiprism.pipeline.leasing import LeasedBatches
-from midiprism.pipeline.missing_songs import ScanComparison
+from midiprism.pipeline.missing_songs import ScanComparison, require_sources
 from midiprism.pipeline.planner import BatchPlanner, KnownPathLookup, SongWalk
 from midiprism.pipeline.progress import SongCounter
 from midiprism.pipeline.record_builder import record_of_recorded
@@ -181,38 +180,42 @@ class _Run:
 
     def run(self) -> None:
         """Do all of it, and record in the summary how it ended."""
-        summary, inputs = self._summary, self._inputs
-        catalog, result, facts = inputs.catalog, inputs.result, inputs.settings.facts
+        summary = self._summary
         with self._metrics:
             try:
                 with resource_defaults.infrequent_gc():
                     songs_replaced, background = self._split_all()
-                    summary.finish(interrupted=inputs.callbacks.stop())
+                    summary.finish(interrupted=self._inputs.callbacks.stop())
                     self._follow_library()
-                    if catalog:
-                        from midiprism.results.upkeep import finish_run, update_card
-
-                        replaced, run_id = songs_replaced > 0, summary.run_id
-                        finish_run(
-                            catalog, result.store, run_id, background, songs_replaced=replaced, facts=facts
-                        )
-                        update_card(inputs.out, result.identity, catalog, run_id)
-                        summary.lost_track = result.find_lost_track()
-                run_hooks_after(inputs.settings.catalog.hooks, catalog, summary)
-                _require_sources(inputs.source)
-                update_derived(inputs.callbacks, inputs.out, catalog, summary, background)
+                    self._finish(background, songs_replaced=songs_replaced > 0)
             except MidiprismError as error:
                 summary.stop(error)
             # A second Ctrl-C does not come here: the run will be found cut off.
             self._recorder.end()
             self._reporter.report(final=True)
 
+    def _finish(self, background: Background, *, songs_replaced: bool) -> None:
+        """Leave the result in order, and bring up to date what derives from its catalog."""
+        from midiprism.results.upkeep import finish_run, update_card, update_songs_table
+
+        summary, inputs = self._summary, self._inputs
+        catalog, result, run_id = inputs.catalog, inputs.result, summary.run_id
+        has_table, facts = result.store.shards is not None, inputs.settings.facts
+        if catalog:
+            finish_run(catalog, result.store, run_id, songs_replaced=songs_replaced, facts=facts)
+        with updating_derived(inputs.callbacks, inputs.out, catalog, summary, background, is_busy=has_table):
+            if catalog:
+                update_songs_table(catalog, result.store, run_id)
+                update_card(inputs.out, result.identity, catalog, run_id)
+                summary.lost_track = result.find_lost_track()
+            run_hooks_after(inputs.settings.catalog.hooks, catalog, summary)
+            require_sources(inputs.source)
+
     def _split_all(self) -> tuple[int, Background]:
         """Split and commit everything.
 
         Returns:
-            Number of songs that got another outcome than they had, and what runs work of the end in the
-            background.
+            Number of songs that got another outcome, and what does work of the end in the background.
         """
         songs_recorded = self._commit_recorded()
         batches = self._planner.batches()
@@ -274,7 +277,7 @@ class _Run:
         """Raise SourceError if a source is gone: its songs would be recorded as unreadable."""
         song_problems = chain.from_iterable(record.songs["problems"] for record in records)
         if any(problem.code in _SOURCE_GONE_CODES for problems in song_problems for problem in problems[:1]):
-            _require_sources(self._inputs.source)
+            require_sources(self._inputs.source)
 
     def _tunables(self, workers: int) -> Tunables:
         batch_songs = self._planner.batch_songs
@@ -332,7 +335,7 @@ class _Run:
         inputs, summary, scan = self._inputs, self._summary, self._planner.scan
         if summary.state != "done" or not scan.is_complete:
             return
-        _require_sources(inputs.source)  # a folder that went away meanwhile looks empty
+        require_sources(inputs.source)  # a folder that went away meanwhile looks empty
         begin_run = None if inputs.catalog is None else self._recorder.begin
         trusted = inputs.settings.scope.trust_scan
         compared = self._scan_comparison.record(scan, begin_run, trusted=trusted)
@@ -343,16 +346,6 @@ class _Run:
             hooks, ranges = inputs.settings.catalog.hooks, inputs.source.covered_ranges
             pruner = Pruner(inputs.catalog, inputs.result.store, inputs.out, hooks)
             summary.removed = pruner.prune(ranges, summary.missing, self._recorder.begin)
-
-
-def _require_sources(source: Source) -> None:
-    """Raise SourceError if a folder or an archive of the source is gone."""
-    missing = source.missing_paths()
-    if missing:
-        raise SourceError(
-            f"{path_text(missing[0])} is gone: bring it back, and run the same command again. "
-            "What was committed before is kept."
-        )
 
 
 def _make_planner(

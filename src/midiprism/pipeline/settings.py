@@ -174,9 +174,10 @@ class RunCallbacks:
         on_progress: receives the progress of the run, at most ten times a second; or None.
         track_listener: given the folder of the result, returns what makes for each worker the listener of its
             new tracks; None for no listeners.
-        after_run: brings up to date what derives from the catalog, given the folder of the result, the
-            address of the catalog, and what can do a part of it in another process, when a run that recorded
-            something is done. If it fails, the run has not.
+        after_run: begins to bring up to date what derives from the catalog, and returns what completes that;
+            called when a run that recorded something is done. It is given the folder of the result, the
+            address of the catalog, what can do a part of it in another process, and whether this process has
+            other work to do meanwhile. If it fails, the run has not.
         load_after_run: loads what ``after_run`` needs, in another thread while workers begin.
     """
 
@@ -185,7 +186,7 @@ class RunCallbacks:
     on_warning: Callable[[str], None] = lambda _message: None
     on_progress: RunListener | None = None
     track_listener: Callable[[str], MakeTrackListener | None] = lambda _out: None
-    after_run: Callable[[str, Address, Background], None] | None = None
+    after_run: Callable[[str, Address, Background, bool], Callable[[], None]] | None = None
     load_after_run: Callable[[], None] = lambda: None
 
 

@@ -13,7 +13,7 @@ from midiprism.pipeline.settings import CatalogSettings, Settings
 from midiprism.results.removal import Remover
 from midiprism.results.removal_counts import RemovalCounts
 from midiprism.results.result_dir import marker_facts, open_catalog_of, require_result
-from midiprism.results.upkeep import finish_run, update_card
+from midiprism.results.upkeep import finish_run, update_card, update_songs_table
 from midiprism.search.plain_scan import scan_tracks
 from midiprism.search.query import Query
 
@@ -124,6 +124,7 @@ def open_for_removal(
     with open_result(out, settings) as opened:
         assert opened.catalog is not None
         finish_run(opened.catalog, opened.store, None, songs_replaced=False)
+        update_songs_table(opened.catalog, opened.store, None)
         yield WritableResult(opened, opened.catalog)
 
 
@@ -155,6 +156,7 @@ def removal_run(out: str, result: WritableResult, command: str) -> Iterator[Reco
     try:
         yield run
         finish_run(catalog, store, run.id, songs_replaced=False)
+        update_songs_table(catalog, store, run.id)
         update_card(out, result.opened.identity, catalog, run.id)
     except BaseException:
         with suppress(MidiprismError):  # then the run counts as cut off

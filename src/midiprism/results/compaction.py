@@ -12,7 +12,6 @@ from blake3 import blake3
 from midiprism.catalog import Catalog, open_read_only
 from midiprism.catalog.queries.shards import KnownShard, ShardIndex, ShardTrack
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.results.background import Background, run_inline
 from midiprism.results.songs_table import is_current, write_songs_table
 from midiprism.stores import ShardedTracks
 from midiprism.stores.parquet.schema import ParquetTrack, rows_to_columns
@@ -28,26 +27,18 @@ class Compactor:
         catalog: open for writing.
         shards: of the same result.
         run_id: of the run; None if it recorded nothing.
-        run_in_background: runs a part of it in another process.
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        shards: ShardedTracks,
-        run_id: int | None,
-        run_in_background: Background = run_inline,
-    ) -> None:
+    def __init__(self, catalog: Catalog, shards: ShardedTracks, run_id: int | None) -> None:
         self._catalog = catalog
         self._index = ShardIndex(catalog)
         self._shards = shards
         self._run_id = run_id
-        self._run_in_background = run_in_background
         # New shards are recorded with this run, or else with the last that was recorded.
         self._recorded_run_id = run_id or catalog.newest_run() or 0
 
     def compact(self, *, songs_replaced: bool) -> None:
-        """Rewrite everything that is out of date.
+        """Rewrite the shards that are out of date.
 
         Args:
             songs_replaced: whether songs were split again, so that there may be tracks without a song.
@@ -58,7 +49,6 @@ class Compactor:
         if songs_replaced:
             self.delete_unlinked()
         self.rewrite_stale_link_shards()
-        self.update_songs_table()
 
     def delete_unlinked(self) -> int:
         """Remove tracks that no song links to from the catalog and their shards; return how many.
@@ -186,7 +176,7 @@ class Compactor:
         with self._catalog.exclusive(self._run_id) as exclusive:
             if exclusive:
                 with open_read_only(self._catalog.address) as catalog:
-                    write_songs_table(catalog, self._shards, self._run_in_background)
+                    write_songs_table(catalog, self._shards)
 
     def _move_tracks(self, rows_by_id: Mapping[int, ParquetTrack], written: ShardWriteResult) -> None:
         """Record that tracks are in new shards."""

@@ -12,13 +12,14 @@ and memory holds a few numbers for each.
 
 from array import array
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from midiprism.results.title_key import title_keys
+from midiprism.results.title_key import folder_title_keys, title_keys
 
 MIN_NOTES = 32
 """A track with fewer notes groups no songs."""
@@ -40,6 +41,7 @@ GroupKeys = NDArray[np.uint64]
 
 _DIGEST_PREFIX_BYTES = 8  # bytes of a digest: 16 hex digits
 _NO_FOLDER = 0
+_PATHS_AT_ONCE = 5_000
 
 
 class NoteHashes(NamedTuple):
@@ -99,11 +101,13 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
     one process are compared, so Python's own hash will do.
     """
     songs, hashes, folders = array("q"), array("q"), array("q")
-    for song, path in paths:
-        for key, folder in title_keys(path):
-            songs.append(song)
-            hashes.append(hash(key))
-            folders.append(_NO_FOLDER if folder is None else hash(folder))
+    rest = iter(paths)
+    while part := list(islice(rest, _PATHS_AT_ONCE)):
+        for (song, path), key in zip(part, title_keys([path for _, path in part]), strict=True):
+            for title, folder in ((key, None),) if key is not None else folder_title_keys(path):
+                songs.append(song)
+                hashes.append(hash(title))
+                folders.append(_NO_FOLDER if folder is None else hash(folder))
     return TitleHashes(*(np.array(column, np.int64) for column in (songs, hashes, folders)))
 
 

@@ -1,13 +1,12 @@
 """The groups of the songs of a result, read from its catalog."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from midiprism.catalog import Address, open_read_only
 from midiprism.catalog.queries.song_rows import (
     long_track_hashes,
     similar_songs,
@@ -55,13 +54,8 @@ class _TrackHashes(NamedTuple):
     hashes: IntArray
 
 
-def read_song_groups(connection: Any, titles: Callable[[], TitleHashes]) -> SongGroups:
-    """Return the groups of all songs.
-
-    Args:
-        connection: to the catalog.
-        titles: returns the titles of all songs; called after all else is read.
-    """
+def read_song_groups(connection: Any) -> SongGroups:
+    """Return the groups of all songs of a catalog."""
     song_ids, link_counts = array("q"), array("q")
     digests: list[bytes] = []
     for part in song_digests(connection):
@@ -72,27 +66,18 @@ def read_song_groups(connection: Any, titles: Callable[[], TitleHashes]) -> Song
     sorted_ids = np.array(song_ids, np.int64)
     hashes = _hashes_of_tracks(long_track_hashes(connection, MIN_NOTES))
     notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
+    titles = hash_titles(chain.from_iterable(song_names(connection)))
     has_tracks = np.array(link_counts, np.int64) > 0
     return SongGroups(
         sorted_ids,
         group_songs(
             digest_prefixes(digests),
             has_tracks,
-            _titles_by_position(titles(), sorted_ids),
+            _titles_by_position(titles, sorted_ids),
             notes,
             _similar_by_position(similar_songs(connection), sorted_ids),
         ),
     )
-
-
-def load_titles(address: Address) -> TitleHashes:
-    """Return the titles of all songs, by song id.
-
-    Raises:
-        CatalogError: the catalog cannot be read.
-    """
-    with open_read_only(address) as catalog, catalog.read_transaction() as connection:
-        return hash_titles(chain.from_iterable(song_names(connection)))
 
 
 def _hashes_of_tracks(rows: Iterable[Sequence[tuple[int, int]]]) -> _TrackHashes:

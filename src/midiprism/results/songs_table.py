@@ -8,9 +8,8 @@ from midiprism.catalog.queries.song_rows import SongColumns, commit_state, other
 from midiprism.catalog.queries.song_rows import (
     song_columns as read_song_columns,
 )
-from midiprism.results.background import Background, run_inline
 from midiprism.results.leakage_groups import leakage_group
-from midiprism.results.song_groups import SongGroups, load_titles, read_song_groups
+from midiprism.results.song_groups import SongGroups, read_song_groups
 from midiprism.sources.file_types import source_of_song
 from midiprism.stores import ShardedTracks
 from midiprism.stores.parquet.schema import ColumnValues, path_text_and_bytes, ticks_per_quarter
@@ -24,24 +23,20 @@ def is_current(catalog: Catalog, shards: ShardedTracks) -> bool:
         return shards.songs_table_state() == commit_state(connection)
 
 
-def write_songs_table(
-    catalog: Catalog, shards: ShardedTracks, run_in_background: Background = run_inline
-) -> int:
+def write_songs_table(catalog: Catalog, shards: ShardedTracks) -> int:
     """Write the table of songs as of the last commit, and return how many songs it has.
 
     Args:
         catalog: open, with no transaction.
         shards: of the same result.
-        run_in_background: runs a part of it in another process.
 
     Raises:
         StoreError: it cannot be written. The table before is left.
         CatalogError: the catalog cannot be read.
     """
-    titles = run_in_background(load_titles, catalog.address)
     with catalog.read_transaction() as connection:
         state = commit_state(connection)
-        groups = read_song_groups(connection, titles)
+        groups = read_song_groups(connection)
         others = other_source_metadata(connection)
         return shards.write_songs_table(song_columns(read_song_columns(connection), groups, others), state)
 
@@ -91,10 +86,14 @@ def song_columns(
 
 def _sources(paths: Sequence[bytes | None], root_lengths: Sequence[int | None]) -> Sequence[str | None]:
     """Return the sources of songs as text."""
-    return [
-        None if path is None else path_text_and_bytes(source_of_song(path, length or 0))[0]
-        for path, length in zip(paths, root_lengths, strict=True)
+    roots = [
+        None if path is None else path[:length] for path, length in zip(paths, root_lengths, strict=True)
     ]
+    sources = {
+        root: None if root is None else path_text_and_bytes(source_of_song(root, len(root)))[0]
+        for root in set(roots)
+    }
+    return list(map(sources.__getitem__, roots))
 
 
 def _relative_paths(

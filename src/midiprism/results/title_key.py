@@ -8,16 +8,19 @@ A title that is only a number says nothing by itself: then the name of the song'
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from unicodedata import normalize
 
-_SUFFIX = re.compile(r"\.(?:mid|midi|kar|rmi|smf|gz)$")
-_BRACKETED = re.compile(r"\([^()]*\)|\[[^][]*\]|\{[^{}]*\}|【[^【】]*】|<[^<>]*>")
+_BETWEEN = "\0"  # names that are processed as one text; no path holds it
+_SUFFIX = r"\.(?:mid|midi|kar|rmi|smf|gz)"
+_SUFFIXES = re.compile(rf"{_SUFFIX}(?:{_SUFFIX})*(?:\n(?:{_SUFFIX})*)?(?=\0|\Z)")
+_BRACKETED = re.compile(r"\([^()\0]*\)|\[[^][\0]*\]|\{[^{}\0]*\}|【[^【】\0]*】|<[^<>\0]*>")
 _BRACKETS = re.compile(r"[][(){}【】<>]")
 _DIACRITICS = re.compile(r"[\u0300-\u036f'’‘`´]")  # of Latin, Greek, Cyrillic; apostrophes go with them
 _TRACK_NUMBER = re.compile(r"(?:\d{1,3}\s*[-._)]+\s*|0\d{1,2}\s+)(?=\D)")
-_SEPARATORS = re.compile(r"[^\w\u0900-\u0eff]+")  # marks of Indic scripts and Thai are no separators
+# Marks of Indic scripts and Thai are no separators; spaces are, and need not be replaced by spaces.
+_SEPARATORS = re.compile(r"[^\w\s\u0900-\u0eff\0]+")
 _LETTER = re.compile(r"[^\W_]|[\u0900-\u0eff]")
 _WORD = re.compile(r"[^\W_]+")
 _VERSION_WORD = re.compile(r"\d+|v(?:er(?:sion)?)?\d*|\d+(?:st|nd|rd|th)|gm2?|gs|xg|mt32|sc55|sc88")
@@ -62,20 +65,35 @@ _CACHE_SIZE = 10_000  # words: those at the ends of titles recur
 _FIRST_WIDE_CODE_POINT = 0x2E80  # of scripts in which a letter is a syllable or a word
 
 
-def title_keys(song_path: str) -> Iterator[tuple[str, str | None]]:
-    """Yield the keys that versions and copies of a song share, each with the folder whose name it is, if any.
+def title_keys(song_paths: Sequence[str]) -> list[str | None]:
+    """Return for each path the key that versions and copies of its song share.
 
-    That is the key of its title. If the title is only a number, it is the number in the nearest folder whose
-    name distinguishes songs, and the name of that folder; a folder such as ``versions`` does not.
+    It is None if the title is too short or generic. Most steps are done for all titles at once.
 
     Args:
-        song_path: as ``title_key`` takes it, below the source folder.
+        song_paths: one or more, as text, with ``/`` between their parts; with suffixes or without.
     """
-    key = title_key(song_path)
-    if key is not None:
-        yield key, None
-        return
-    words = _WORD.findall(_last_name(song_path))
+    names = normalize("NFC", _DIACRITICS.sub("", _last_names(song_paths)))  # marks of kana join their letters
+    bare = _BRACKETED.sub(" ", names)
+    pairs = zip(names.split(_BETWEEN), bare.split(_BETWEEN), strict=True)
+    titles = [title if title == name else _without_brackets(name) for name, title in pairs]
+    titles = [_without_number(title) if title[:1].isdecimal() else title for title in map(str.strip, titles)]
+    distinct = dict.fromkeys(titles)
+    words = _SEPARATORS.sub(" ", _BETWEEN.join(distinct).replace("_", " ")).split(_BETWEEN)
+    keys = dict(zip(distinct, [_key_of_words(title.split()) for title in words], strict=True))
+    return list(map(keys.__getitem__, titles))
+
+
+def folder_title_keys(song_path: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the keys of a song without a title, each with the folder whose name it is, if any.
+
+    If its title is only a number, they are the number in the nearest folder whose name distinguishes songs,
+    and the name of that folder; a folder such as ``versions`` does not. Other songs have none.
+
+    Args:
+        song_path: as ``title_keys`` takes it, below the source folder.
+    """
+    words = _WORD.findall(_last_names([song_path]))
     number = "-".join(word.lstrip("0") or "0" for word in words if word.isdecimal())
     if not number or not all(word in VERSION_WORDS or _VERSION_WORD.fullmatch(word) for word in words):
         return
@@ -84,16 +102,36 @@ def title_keys(song_path: str) -> Iterator[tuple[str, str | None]]:
         folder = folder.rpartition("/")[0]
     if folder:
         yield f"{folder}/{number}", None
-        yield title_key(folder) or f"{folder}/", folder
+        yield title_keys([folder])[0] or f"{folder}/", folder
 
 
-def title_key(song_path: str) -> str | None:
-    """Return the key that versions and copies of a song share; None if its title is too short or generic.
+def _last_names(paths: Sequence[str]) -> str:
+    """Return the last names of paths as one text, in small letters, without suffixes."""
+    names = _BETWEEN.join([path[path.rfind("/") + 1 :] for path in paths])
+    return _SUFFIXES.sub("", normalize("NFKD", names).casefold())
 
-    Args:
-        song_path: as text, with ``/`` between its parts; with a suffix or without.
-    """
-    words = _words(_last_name(song_path))
+
+def _names_no_song(folder: str) -> bool:
+    """Return whether the name of a folder has only words that do not distinguish songs, and no number."""
+    words = _WORD.findall(_last_names([folder]))
+    return all(_is_generic(word) and not word.isdecimal() for word in words)
+
+
+def _without_brackets(name: str) -> str:
+    """Return a name without what is in brackets, which may be nested, unless nothing else is in it."""
+    title = name
+    while (less := _BRACKETED.sub(" ", title)) != title:
+        title = less
+    return title if _LETTER.search(title) else _BRACKETS.sub(" ", name)
+
+
+def _without_number(title: str) -> str:
+    """Return a title without the number of a track at its beginning."""
+    number = _TRACK_NUMBER.match(title)
+    return title[number.end() :] if number else title
+
+
+def _key_of_words(words: list[str]) -> str | None:
     while len(words) > 1 and _is_version_word(words[-1], words[-2]):
         words.pop()
     if all(map(_is_generic, words)):
@@ -103,45 +141,6 @@ def title_key(song_path: str) -> str | None:
         return title
     letters = sum(2 if ord(letter) >= _FIRST_WIDE_CODE_POINT else 1 for letter in title if letter.isalpha())
     return title if letters >= _MIN_LETTERS else None
-
-
-def _last_name(path: str) -> str:
-    """Return the last name of a path in small letters, without suffixes."""
-    text = path[path.rfind("/") + 1 :]
-    # Here and below, a quick test skips steps that would change nothing, as most do for most titles.
-    text = (text if text.isascii() else normalize("NFKD", text)).casefold()
-    while "." in text and (bare := _SUFFIX.sub("", text)) != text:
-        text = bare
-    return text
-
-
-def _names_no_song(folder: str) -> bool:
-    """Return whether the name of a folder has only words that do not distinguish songs, and no number."""
-    words = _WORD.findall(_last_name(folder))
-    return all(_is_generic(word) and not word.isdecimal() for word in words)
-
-
-def _words(text: str) -> list[str]:
-    if not text.isascii() or "'" in text or "`" in text:
-        # Composed again, so that the marks of kana belong to their letters.
-        text = normalize("NFC", _DIACRITICS.sub("", text))
-    bare = text
-    # Brackets may be nested.
-    while _BRACKETS.search(bare) and (less := _BRACKETED.sub(" ", bare)) != bare:
-        bare = less
-    if bare != text and not _LETTER.search(bare):
-        bare = _BRACKETS.sub(" ", text)
-    bare = bare.strip()
-    number = _TRACK_NUMBER.match(bare) if bare[:1].isdecimal() else None
-    return _split_words(bare[number.end() :] if number else bare)
-
-
-def _split_words(text: str) -> list[str]:
-    """Return the words of a text, which separators divide."""
-    words = text.replace("_", " ").replace("-", " ").split()
-    if "".join(words).isalnum():  # there were no other separators
-        return words
-    return [word for word in _SEPARATORS.split(text.replace("_", " ")) if word]
 
 
 @lru_cache(_CACHE_SIZE)

@@ -7,7 +7,6 @@ import os
 
 from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
-from midiprism.results.background import Background, run_inline
 from midiprism.results.data_set_card import CARD_FILE, write_card
 from midiprism.results.identity import Identity
 from midiprism.stores import TrackLocation, TrackStore
@@ -61,18 +60,16 @@ def finish_run(
     catalog: Catalog,
     store: TrackStore,
     run_id: int | None,
-    run_in_background: Background = run_inline,
     *,
     songs_replaced: bool,
     facts: bool = False,
 ) -> None:
     """Do what a run does after its last batch, unless another run is active: then that one does it.
 
-    Tracks that no song links to any more are removed, and what derives from the catalog is updated.
+    Tracks that no song links to any more are removed, and shards that are out of date are rewritten.
 
     Args:
         run_id: of the run; None if it recorded nothing.
-        run_in_background: runs a part of it in another process.
         songs_replaced: whether songs were split again, so that there may be tracks without a song.
         facts: whether to compute the facts that tracks and songs lack.
 
@@ -84,13 +81,27 @@ def finish_run(
     if store.shards is not None:
         from midiprism.results.compaction import Compactor
 
-        compactor = Compactor(catalog, store.shards, run_id, run_in_background)
-        compactor.compact(songs_replaced=songs_replaced)
+        Compactor(catalog, store.shards, run_id).compact(songs_replaced=songs_replaced)
     elif songs_replaced:
         locations = [TrackLocation(*place) for place in catalog.delete_unlinked_tracks(run_id)]
         with catalog.exclusive(run_id) as exclusive:
             for location in locations if exclusive else ():  # a run that began may put the same tracks again
                 delete_track(store, location)
+
+
+def update_songs_table(catalog: Catalog, store: TrackStore, run_id: int | None) -> None:
+    """Bring the songs table up to date, if there is one, unless another run is active: then that one does it.
+
+    Args:
+        run_id: of the run; None if it recorded nothing.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    if store.shards is not None:
+        from midiprism.results.compaction import Compactor
+
+        Compactor(catalog, store.shards, run_id).update_songs_table()
 
 
 def update_card(

@@ -1,6 +1,8 @@
 """Brings what searches need up to date after a run."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 from midiprism.catalog import Address
 from midiprism.catalog.reader import open_reader
@@ -9,31 +11,43 @@ from midiprism.results.background import Background, run_inline
 from midiprism.similarity.folder import similarity_folder
 
 
-def update_after_run(out: str, address: Address, in_background: Background = run_inline) -> None:
-    """Bring what searches need up to date: the search index, and the fingerprints if they were made before.
+def start_update_after_run(
+    out: str, address: Address, in_background: Background, is_busy: bool
+) -> Callable[[], None]:
+    """Begin to bring what searches need up to date: the search index, and fingerprints if there are any.
 
     Whoever never looks for similar tracks does not pay for fingerprints.
 
     Args:
         out: folder of the result.
         address: of its catalog.
-        in_background: makes the fingerprints while the index is brought up to date, or after that; without
-            fingerprints, a half of the index.
+        in_background: makes the index while this process does other work; else the fingerprints, or without
+            fingerprints a half of the index, while this process makes the index.
+        is_busy: whether this process has other work to do before it calls what is returned.
 
-    Raises:
-        StoreError: fingerprints cannot be written.
-        CatalogError: the catalog cannot be read. Searches then say so.
+    Returns:
+        A function that does the rest. It raises StoreError if fingerprints cannot be written, and
+        CatalogError if the catalog cannot be read; searches then say so.
     """
-    if not os.path.isdir(similarity_folder(out)):
-        update_search_index(out, address, in_background)
-        return
-    wait_for_fingerprints = in_background(update_fingerprints_after_run, out, address)
+    has_fingerprints = os.path.isdir(similarity_folder(out))
+    make_index: Callable[[], None] = partial(update_search_index, out, address)
+    make_fingerprints: Callable[[], None] = partial(update_fingerprints_after_run, out, address)
+    if is_busy:
+        wait_for_index = in_background(update_search_index, out, address, run_inline)
+        return partial(_do_both, make_fingerprints, wait_for_index) if has_fingerprints else wait_for_index
+    if has_fingerprints:
+        return partial(_do_both, make_index, in_background(update_fingerprints_after_run, out, address))
+    return partial(update_search_index, out, address, in_background)
+
+
+def _do_both(own_work: Callable[[], None], wait_for_other: Callable[[], None]) -> None:
+    """Do the work of this process, and wait for that of another in any case."""
     try:
-        update_search_index(out, address)
+        own_work()
     except MidiprismError:
-        wait_for_fingerprints()
+        wait_for_other()
         raise
-    wait_for_fingerprints()
+    wait_for_other()
 
 
 def load_update() -> None:

@@ -137,10 +137,13 @@ def song_columns(connection: Connection) -> Iterator[SongColumns]:
     )
     last_id = None
     for rows in _row_batches(connection, query):
-        ids = [song_id for song_id, *_ in rows]
-        first_rows = list(compress(rows, map(ne, ids, chain((last_id,), ids))))
-        if first_rows:
-            yield SongColumns(*zip(*first_rows, strict=True))
+        cells = list(zip(*rows, strict=True))
+        ids = cells[0]
+        is_first = list(map(ne, ids, chain((last_id,), ids)))
+        if not all(is_first):
+            cells = [tuple(compress(column, is_first)) for column in cells]
+        if cells[0]:
+            yield SongColumns(*cells)
         last_id = ids[-1]
 
 

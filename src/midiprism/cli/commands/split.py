@@ -84,7 +84,7 @@ def split(
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.pipeline.missing_songs import require_believed
-    from midiprism.search.upkeep import load_update, update_after_run
+    from midiprism.search.upkeep import load_update, start_update_after_run
     from midiprism.similarity.run_listener import listener_of_run
 
     source_arguments = source_options.arguments()
@@ -125,7 +125,7 @@ def split(
             print_message,
             listener,
             listener_of_run,
-            update_after_run,
+            start_update_after_run,
             load_update,
         )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
