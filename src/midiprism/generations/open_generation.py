@@ -2,6 +2,7 @@
 
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -161,7 +162,7 @@ class OpenGeneration:
         source: storage of the songs, as the command that runs here names it.
         machine: runs tasks.
         clock: measures the age of attempts.
-        usage: by pass, of the passes whose records were read.
+        read_usage: by pass, the use of the passes whose records were read.
     """
 
     result: GenerationResult
@@ -169,7 +170,7 @@ class OpenGeneration:
     source: ObjectStorage
     machine: Machine = field(default_factory=Machine)
     clock: Callable[[], float] = time.monotonic
-    usage: dict[str, Usage] = field(default_factory=dict)
+    read_usage: dict[str, Usage] = field(default_factory=dict)
 
     @property
     def storage(self) -> ObjectStorage:
@@ -281,7 +282,18 @@ class OpenGeneration:
             record = parse_record(self.storage, key, data)
             used = used.plus(usage_of_records([record]))
             yield record
-        self.usage[pass_name] = used
+        self.read_usage[pass_name] = used
+
+    def usage(self) -> dict[str, Usage]:
+        """Return the use of all tasks of each pass, also of those that other processes did.
+
+        Raises:
+            ObjectMissingError: a pass is not complete.
+        """
+        for name in self.plan.passes:
+            if name not in self.read_usage:
+                deque(self.records(name), 0)
+        return {name: self.read_usage[name] for name in self.plan.passes}
 
     @cached_property
     def _records_of_a(self) -> tuple[Sequence[ChunkDigests], Sequence[StoredDigests]]:

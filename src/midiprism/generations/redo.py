@@ -55,8 +55,7 @@ def find_kept_tracks(generation: OpenGeneration, number: int) -> None:
     kept = _kept_songs(generation, number)
     for file in generation.base_chunks[number] if kept else ():
         if file.table == LINKS:
-            with CLOCKS.measure("reads"):
-                rows = FileRewriter(generation.storage, attempt.name).read(file, _LINK_DIGESTS)
+            rows = FileRewriter(generation.storage, attempt.name).read(file, _LINK_DIGESTS)
             columns = (column.to_pylist() for column in rows.columns)
             of_kept = (track for song, track in zip(*columns, strict=True) if _is_in(song, kept))
             tracks.update(_shortened(of_kept))
@@ -132,8 +131,8 @@ def _kept_songs(generation: OpenGeneration, number: int) -> frozenset[bytes]:
     requests = [
         ReadRequest(kept[prefix][0].name, starts_of_bits[prefix], int(ends[prefix])) for prefix in prefixes
     ]
+    digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
     with CLOCKS.measure("reads"):
-        digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
         answers = [*raise_errors(generation.storage.read_many(requests))]
     found: set[bytes] = set()
     for prefix, bits in zip(prefixes, answers, strict=True):
