@@ -100,7 +100,7 @@ def plan(url: str, songs: int, prefixes: int) -> int:
     result = open_or_create_result(open_storage(url, make_folder=True), RequestedIdentity(), prefixes)
     with temporary_folder(None) as folder:
         listing = SortedListing(source, folder)
-        return len(make_plan(result, Manifest(), source, listing, SplitSettings()).chunks)
+        return len(make_plan(result, Manifest(), source, listing, SplitSettings())[0].chunks)
 
 
 def open_generation(url: str) -> OpenGeneration:
