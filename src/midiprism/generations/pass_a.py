@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
-from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
+from midiprism.generations.fetching import ReadAhead, SongFetcher, UnreadSong
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
@@ -69,7 +69,7 @@ class _ChunkTask:
         """Read and split all songs."""
         splitter = self._generation.digest_splitter
         with (
-            closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches,
+            closing(ReadAhead(self._batches(), _BATCHES_AHEAD)) as batches,
             closing(splitter.split(batches)) as finished,
         ):
             for done in finished:
