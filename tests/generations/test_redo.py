@@ -1,5 +1,6 @@
 """Songs of a result are split again, as by a newer version of the contract."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -18,7 +19,7 @@ from midiprism.generations.run import split_to_storage, work_on
 from midiprism.generations.summary import GenerationSummary
 from midiprism.generations.sweep import sweep
 from midiprism.generations.verify import verify_generations
-from midiprism.objects import ObjectMissingError, ObjectStorage, open_storage, require_conditions
+from midiprism.objects import ObjectStorage, open_storage, require_conditions
 from midiprism.smf.types import CONTRACT_VERSION
 from support.archive_files import damaged_zip_of, zip_of
 from support.generation_results import (
@@ -33,6 +34,7 @@ from support.generation_results import (
     song_bytes,
     source_with,
     stored_rows,
+    table_rows,
 )
 from support.nightly import every
 from support.object_stores import HookedStorage, KilledError
@@ -167,6 +169,23 @@ def test_songs_that_are_gone_or_cannot_be_read_keep_what_they_have(tmp_path: Pat
     assert_whole(url, expected)
 
 
+def test_paths_of_the_same_songs_have_one_row() -> None:
+    songs = some_songs(12)
+    members = {f"{number}.mid": data for number, data in enumerate(song_bytes(14, 18))}
+    changed, gone = "good/004 ü#?.mid", "good/006 ü#?.mid"
+    source, url = source_with({**songs, "m.zip": zip_of(members)}), memory_url()
+    split_to_storage(source, url, options(archives=True), older_parts())
+    open_storage(source).delete([gone])
+    put_songs(open_storage(source), {changed: song_bytes(20, 21)[0]})
+    redo(source, url, archives=True)
+    rows = [row["path"] for row in table_rows(open_storage(url), newest(url), "paths")]
+    counts = Counter(rows)
+    assert {path for path, count in counts.items() if count > 1} == {changed}
+    assert {gone, "m.zip/", "m.zip/0.mid"} <= counts.keys()
+    assert verify_generations(url).damage == ()
+    assert split_to_storage(source, url, options(archives=True), parts()).generation == 2
+
+
 def test_a_song_that_comes_back_is_split_by_the_newer_contract(tmp_path: Path) -> None:
     songs = some_songs(8)
     source, url = source_with(songs), memory_url()
@@ -243,78 +262,6 @@ def test_songs_of_archives_are_redone(tmp_path: Path) -> None:
     split_to_storage(source, fresh, options(archives=True), parts())
     assert_whole(url, stored_rows(fresh))
     assert split_to_storage(source, url, options(archives=True), parts()).generation == 2
-
-
-def overtaken(url: str, run: Callable[[], object]) -> Callable[..., ObjectStorage]:
-    """Return what opens storage in which another run begins once, just before the second plan is created."""
-    calls = [run]
-
-    def hook(when: str, name: str, key: str) -> None:
-        if (when, name, key) == ("before", "create", "plans/000002.json") and calls:
-            calls.pop()()
-        _refuse(when, name, key)
-
-    return lambda place, **values: HookedStorage(open_storage(place, **values), hook)
-
-
-def _refuse(when: str, name: str, key: str) -> None:
-    if (when, name, key) == ("before", "read", "refused.mid"):
-        raise ObjectMissingError(key)
-
-
-def refusing(place: str, **values: Any) -> ObjectStorage:
-    return HookedStorage(open_storage(place, **values), _refuse)
-
-
-@pytest.mark.parametrize("ends", [False, True], ids=["killed after its plan", "at its end"])
-@pytest.mark.parametrize("choice", ["redo", "prune"])
-def test_a_run_does_its_own_after_one_that_was_faster(choice: str, *, ends: bool, tmp_path: Path) -> None:
-    songs = {f"{number:02}.mid": data for number, data in enumerate(song_bytes(0, 9))}
-    source, url = source_with(songs), memory_url()
-    made_by = older_parts if choice == "redo" else parts
-    split_to_storage(source, url, options(), made_by())
-    open_storage(source).delete(["01.mid"])
-    songs["zz.mid"] = song_bytes(20, 21)[0]
-    put_songs(open_storage(source), {"zz.mid": songs["zz.mid"]})
-
-    def run_other() -> None:
-        if choice == "redo":  # which only another redo can overtake: of fewer songs
-            open_storage(source).delete(["zz.mid"])
-        with suppress(KilledError):
-            stop = {} if ends else {"on_progress": _stop}
-            split_to_storage(source, url, options(redo=choice == "redo"), parts(**stop))
-        put_songs(open_storage(source), {"zz.mid": songs["zz.mid"]})
-
-    summary = split_to_storage(
-        source, url, options(**{choice: True}), parts(open_storage=overtaken(url, run_other))
-    )
-    assert summary.generation == 3
-    assert newest(url).number == 3
-    if choice == "prune":
-        del songs["01.mid"]
-        assert_whole(url, local_rows(songs, tmp_path))
-    else:
-        assert open_result(open_storage(url)).read_plan(3).redo
-        assert verify_generations(url).damage == ()
-
-
-@pytest.mark.parametrize("choice", ["redo", "prune", "retry_failed"])
-def test_what_a_faster_run_has_done_is_not_done_again(choice: str) -> None:
-    songs = {f"{number:02}.mid": data for number, data in enumerate(song_bytes(0, 4))}
-    source, url = source_with(songs), memory_url()
-    if choice == "retry_failed":
-        put_songs(open_storage(source), {"refused.mid": songs["00.mid"]})
-    split_to_storage(source, url, options(), parts(open_storage=refusing))
-    if choice == "prune":
-        open_storage(source).delete(["01.mid"])
-
-    def run_other() -> None:
-        split_to_storage(source, url, options(**{choice: True}), parts(open_storage=refusing))
-
-    opened = overtaken(url, run_other)
-    summary = split_to_storage(source, url, options(**{choice: True}), parts(open_storage=opened))
-    assert (summary.generation, summary.songs_planned, summary.songs_gone) == (2, 0, 0)
-    assert newest(url).number == 2
 
 
 def test_damaged_files_are_noticed_and_never_committed() -> None:

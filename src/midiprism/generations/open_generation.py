@@ -79,6 +79,7 @@ class ChunkDigests:
         unread: table of the outcomes of songs that could not be read or killed workers; None without any.
         unread_positions: of these songs in the chunk.
         unread_outcomes: number of them by outcome.
+        last_path: of all paths; empty in records of earlier versions.
     """
 
     parts: tuple[StoredObject, ...]
@@ -89,6 +90,7 @@ class ChunkDigests:
     unread: StoredObject | None
     unread_positions: frozenset[int]
     unread_outcomes: Mapping[str, int]
+    last_path: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -97,6 +99,7 @@ class ChunkDigests:
             "digests": self.digests.as_json(),
             "counts": list(self.counts),
             "paths": self.paths.as_json(),
+            "last_path": self.last_path,
             "unread": self.unread and self.unread.as_json(),
             "unread_positions": sorted(self.unread_positions),
             "unread_outcomes": dict(self.unread_outcomes),
@@ -119,6 +122,7 @@ class ChunkDigests:
                 value["unread"] and StoredObject.from_json(value["unread"]),
                 frozenset(map(int, value["unread_positions"])),
                 {str(name): int(count) for name, count in value["unread_outcomes"].items()},
+                str(value.get("last_path", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise GenerationError("A record of pass A is not as midiprism writes it.") from error

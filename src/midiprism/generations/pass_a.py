@@ -131,6 +131,7 @@ class _ChunkTask:
             self._write_unread(task, attempt),
             unread_positions,
             Counter(song.outcome for song in self._unread),
+            max(path.listed.path for path in self._fetcher.paths),
         )
 
     def _write_parts(self, task: str, attempt: Attempt) -> Iterator[StoredObject]:
