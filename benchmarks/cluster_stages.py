@@ -210,7 +210,7 @@ def commit(url: str) -> tuple[int, RequestCounts]:
     generation = open_generation(url)
     assert commit_generation(generation)
     size = generation.storage.info("manifests/000001.json").size
-    return size, total_usage(generation.usage.values()).requests
+    return size, total_usage(generation.read_usage.values()).requests
 
 
 def compare(url: str, songs: int) -> None:
