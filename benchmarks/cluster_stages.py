@@ -100,7 +100,7 @@ def plan(url: str, songs: int, prefixes: int) -> int:
     result = open_or_create_result(open_storage(url, make_folder=True), RequestedIdentity(), prefixes)
     with temporary_folder(None) as folder:
         listing = SortedListing(source, folder)
-        return len(make_plan(result, Manifest(), source, listing, SplitSettings()).chunks)
+        return len(make_plan(result, Manifest(), source, listing, SplitSettings())[0].chunks)
 
 
 def open_generation(url: str) -> OpenGeneration:
@@ -210,7 +210,7 @@ def commit(url: str) -> tuple[int, RequestCounts]:
     generation = open_generation(url)
     assert commit_generation(generation)
     size = generation.storage.info("manifests/000001.json").size
-    return size, total_usage(generation.usage.values()).requests
+    return size, total_usage(generation.read_usage.values()).requests
 
 
 def compare(url: str, songs: int) -> None:

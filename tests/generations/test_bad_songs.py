@@ -2,11 +2,16 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from blake3 import blake3
 
+from midiprism import split
+from midiprism.features.track_facts import FactsCalculator
 from midiprism.generations import track_stores
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.generations.plan import SplitSettings
@@ -21,6 +26,7 @@ from midiprism.smf.types import SplitSong
 from support.failing_parts import CrashingSplitter
 from support.fake_songs import BASS, PIANO, fake_song, fake_split
 from support.generation_results import (
+    local_rows,
     memory_url,
     options,
     parts,
@@ -123,6 +129,32 @@ def test_a_defect_of_the_naming_rule_costs_no_track(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(track_stores, "track_stem", fail_for_names)
     split_to_storage(source, url, options(), parts())
     assert stored_rows(url) == stored_rows(other)
+
+
+def test_a_defect_in_computing_facts_costs_the_facts_of_one_track(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = some_songs(4, 0)
+    source, url = source_with(songs), memory_url()
+    expected = local_rows(songs, tmp_path / "whole")
+    columns = FactsCalculator.columns
+    bad = split(songs["good/001 ü#?.mid"]).tracks[0].data
+
+    def fail(self: FactsCalculator, tracks: Sequence[bytes], families: Sequence[str]) -> dict[str, list[Any]]:
+        if bad in tracks:
+            raise ZeroDivisionError
+        return columns(self, tracks, families)
+
+    monkeypatch.setattr(FactsCalculator, "columns", fail)
+    split_to_storage(source, url, options(), parts())
+    stored, local = stored_rows(url), local_rows(songs, tmp_path / "failing")
+    assert (stored["tracks"], stored["links"]) == (local["tracks"], local["links"])
+    assert stored["links"] == expected["links"]
+    storage = open_storage(url)
+    tracks = table_rows(storage, open_result(storage).newest_manifest(), "tracks")
+    without = [row["blake3"] for row in tracks if row["is_drums"] is None]
+    assert without == [blake3(bad).hexdigest()]
+    assert len({*stored["tracks"]} & {*expected["tracks"]}) == len(tracks) - 1
 
 
 def test_a_song_that_finds_no_memory_once_is_split_by_a_later_run() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from midiprism.generations.layout import manifest_key
 from midiprism.generations.result import Manifest, open_result
-from midiprism.generations.run import GenerationSummary, split_to_storage
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.summary import GenerationSummary
 from midiprism.objects import create_record, open_storage
 from support.archive_files import damaged_zip_of, zip_of
 from support.generation_results import (

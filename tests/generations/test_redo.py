@@ -1,5 +1,6 @@
 """Songs of a result are split again, as by a newer version of the contract."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -14,7 +15,8 @@ from midiprism.generations.errors import GenerationError, NewerContractError, Ol
 from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.plan import Plan
 from midiprism.generations.result import Manifest, open_result
-from midiprism.generations.run import GenerationSummary, split_to_storage, work_on
+from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.summary import GenerationSummary
 from midiprism.generations.sweep import sweep
 from midiprism.generations.verify import verify_generations
 from midiprism.objects import ObjectStorage, open_storage, require_conditions
@@ -32,6 +34,7 @@ from support.generation_results import (
     song_bytes,
     source_with,
     stored_rows,
+    table_rows,
 )
 from support.nightly import every
 from support.object_stores import HookedStorage, KilledError
@@ -164,6 +167,23 @@ def test_songs_that_are_gone_or_cannot_be_read_keep_what_they_have(tmp_path: Pat
     pruned = split_to_storage(source, url, options(prune=True), parts())
     assert pruned.generation == 3
     assert_whole(url, expected)
+
+
+def test_paths_of_the_same_songs_have_one_row() -> None:
+    songs = some_songs(12)
+    members = {f"{number}.mid": data for number, data in enumerate(song_bytes(14, 18))}
+    changed, gone = "good/004 ü#?.mid", "good/006 ü#?.mid"
+    source, url = source_with({**songs, "m.zip": zip_of(members)}), memory_url()
+    split_to_storage(source, url, options(archives=True), older_parts())
+    open_storage(source).delete([gone])
+    put_songs(open_storage(source), {changed: song_bytes(20, 21)[0]})
+    redo(source, url, archives=True)
+    rows = [row["path"] for row in table_rows(open_storage(url), newest(url), "paths")]
+    counts = Counter(rows)
+    assert {path for path, count in counts.items() if count > 1} == {changed}
+    assert {gone, "m.zip/", "m.zip/0.mid"} <= counts.keys()
+    assert verify_generations(url).damage == ()
+    assert split_to_storage(source, url, options(archives=True), parts()).generation == 2
 
 
 def test_a_song_that_comes_back_is_split_by_the_newer_contract(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The use that a run states is what it used, and the estimate before it comes near."""
 
+import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,20 @@ from midiprism.generations.dry_run import estimate_split
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.prices import Prices, parse_prices
 from midiprism.generations.result import open_result
-from midiprism.generations.run import split_to_storage
+from midiprism.generations.run import GenerationProgress, split_to_storage, work_on
 from midiprism.generations.splitting import Machine
 from midiprism.generations.usage import Usage
 from midiprism.objects import ObjectStorage, RequestCounts, open_storage
-from support.generation_results import memory_url, options, parts, put_songs, some_songs, source_with
-from support.object_stores import HookedStorage
+from support.generation_results import (
+    memory_url,
+    older_parts,
+    options,
+    parts,
+    put_songs,
+    some_songs,
+    source_with,
+)
+from support.object_stores import HookedStorage, KilledError
 from support.sample_songs import sample_songs
 
 KINDS = {"read": "gets", "put": "puts", "create": "puts", "info": "heads", "list": "lists"}
@@ -56,6 +66,50 @@ def test_the_manifest_states_the_use_of_each_pass(tmp_path: Path) -> None:
         assert usage.requests.gets > 0
         assert usage.requests.bytes_written > 0
     assert manifest.usage["a"].core_seconds > 0
+
+
+def redone_result() -> tuple[str, str]:
+    """Return the URLs of the songs and of a result of an earlier contract, of which a song is gone."""
+    songs = some_songs(8)
+    source, url = source_with(songs), memory_url()
+    split_to_storage(source, url, options(), older_parts())
+    open_storage(source).delete([*songs][5:6])  # which has no copy
+    return source, url
+
+
+def newest_usage(url: str) -> dict[str, Usage]:
+    return dict(open_result(open_storage(url)).newest_manifest().usage)
+
+
+def test_the_manifest_states_the_use_of_passes_that_other_processes_did() -> None:
+    source, url = redone_result()
+
+    def end(progress: GenerationProgress) -> None:
+        if progress.pass_name == "c":
+            raise KilledError
+
+    with suppress(KilledError):
+        split_to_storage(source, url, options(redo=True), parts(on_progress=end))
+    work_on(url, source, parts())
+    usage = newest_usage(url)
+    assert [*usage] == ["a", "s", "t", "b", "c"]
+    assert all(it.tasks > 0 and it.requests.gets > 0 for it in usage.values())
+
+
+def test_clocks_count_no_read_twice() -> None:
+    source, url = redone_result()
+
+    def wait(when: str, name: str, key: str) -> None:
+        if (when, name) == ("before", "read") and (key.startswith("links/") or "/base-" in key):
+            time.sleep(0.03)
+
+    def opened(place: str, **choices: Any) -> ObjectStorage:
+        return HookedStorage(open_storage(place, **choices), wait)
+
+    split_to_storage(source, url, options(redo=True), parts(open_storage=opened))
+    for name, used in newest_usage(url).items():
+        clocks = used.clocks
+        assert clocks.reads + clocks.workers + clocks.writes <= used.seconds + 0.001, name
 
 
 def test_a_run_with_nothing_to_do_states_only_its_own_requests() -> None:

@@ -3,6 +3,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.pipeline.executor import Executor, ExecutorContext
 from midiprism.pipeline.executors import EXECUTORS
 from midiprism.pipeline.executors.processes.batch_retry import bisect
+from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
 from midiprism.pipeline.splitter import Splitter
 from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores.parquet.shard_set import ParquetShards
-from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter
+from support.executor_runs import drive, find_batches, make_context, make_worker_config
+from support.failing_parts import CrashingSplitter, HangingFactsConfig, NicenessSplitter, UnloadableSplitter
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
 from support.runs import make_settings, run_source
@@ -187,6 +190,27 @@ def test_a_song_that_hangs_is_timed_out_the_same_way(tmp_path: Path) -> None:
     assert (summary.songs_done, summary.songs_failed) == (13, 1)
     assert failures(out) == {b"5a.mid": ("failed", "timeout")}
     assert "more than 0.4 s" in summary.failures[0].message
+
+
+def test_songs_whose_facts_hang_or_kill_are_found_and_cost_nothing_else(tmp_path: Path) -> None:
+    files = {f"{n:02}.mid": fake_song(PIANO + str(n)) for n in range(12)}
+    files |= {"05a.mid": fake_song(PIANO + "hang"), "07a.mid": fake_song(PIANO + "kill")}
+    songs = write_files(tmp_path / "songs", files)
+    plain = make_worker_config(songs, tmp_path / "out")
+    config = HangingFactsConfig(
+        plain.source, plain.store, fake_split, plain.input_limit, plain.lookup, replaces=False
+    )
+    (batch,) = find_batches(songs, len(files))
+    with drive(ProcessExecutor, replace(make_context(config), timeout=0.4)) as driver:
+        driver.submit(batch)
+        driver.run_all()
+    records = [record for done in driver.finished for record in done.record.song_records()]
+    failed = {record.song_name: record.problems[0] for record in records if record.outcome != "split"}
+    assert {name: problem.code for name, problem in failed.items()} == {"05a": "timeout", "07a": "crash"}
+    assert failed["05a"].message == "A worker spent more than 0.4 s on it, and so did another."
+    assert len(records) == len(files)
+    versions = [version for done in driver.finished for version in done.record.tracks["facts_version"]]
+    assert versions == [1] * 12
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such long paths have to be allowed there")

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter_ns
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from midiprism.catalog import BatchRecord
+from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.metrics.stage_timers import timer_totals
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.resource_defaults import WorkerLimits
@@ -15,6 +16,7 @@ from midiprism.pipeline.shared_counters import (
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
+    STAGE_FACTS,
     STAGE_IDLE,
     STAGE_SPLITTING,
     STAGE_STORING,
@@ -23,11 +25,12 @@ from midiprism.pipeline.shared_counters import (
 )
 from midiprism.pipeline.worker import Worker
 from midiprism.records.batches import TRACK_INDEX, Lease
+from midiprism.records.fields import TRACK_FACT_NAMES
 from midiprism.smf.types import SplitSong, SplitTrack
 from midiprism.sources import SongRef, open_folders
 from midiprism.stores import NullStore, StoredTrack, StoreOptions, TrackStore
 from midiprism.stores.parquet.store import ParquetStore
-from support.fake_songs import BASS, PIANO, fake_song, fake_split, write_files
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 
 BAD = "Piano;Acoustic Grand Piano;bad;x"
 
@@ -288,6 +291,55 @@ def test_no_song_is_marked_as_current_during_storing(tmp_path: Path) -> None:
     )
     worker.process_batch(found)
     assert seen == [(NO_SONG, STAGE_STORING)] * 5
+    assert counters[STAGE] == STAGE_IDLE
+
+
+def lengths(tracks: Sequence[bytes], _families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    """Return the lengths of tracks as their only fact; fail for some."""
+    if any(b"bad" in track for track in tracks):
+        raise ZeroDivisionError
+    values: dict[str, Sequence[Any]] = {name: [None] * len(tracks) for name in TRACK_FACT_NAMES}
+    return values | {"final_onset_ticks": [*map(len, tracks)], "facts_version": [FACTS_VERSION] * len(tracks)}
+
+
+def test_facts_that_fail_cost_the_facts_of_their_track(tmp_path: Path) -> None:
+    songs = [fake_song(PIANO, BAD, BASS), fake_song(BAD), fake_song(DRUMS)]
+    worker, found = make_worker(tmp_path / "songs", songs, NullStore(), compute_facts=lengths)
+    record = worker.process_batch(found)
+    assert outcomes(record) == ["split"] * 3
+    counts = dict(zip(record.tracks["digest"], record.tracks["final_onset_ticks"], strict=True))
+    expected = {
+        track.digest: None if b"bad" in track.data else len(track.data)
+        for song in songs
+        for track in fake_split(song).tracks
+    }
+    assert counts == expected
+    assert set(record.tracks["facts_version"]) == {FACTS_VERSION}
+
+
+def test_facts_that_find_no_memory_are_never_left_out(tmp_path: Path) -> None:
+    def fail(_tracks: Sequence[bytes], _families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        raise MemoryError
+
+    worker, found = make_worker(tmp_path / "songs", [fake_song(PIANO)], NullStore(), compute_facts=fail)
+    with pytest.raises(MemoryError):
+        worker.process_batch(found)
+
+
+def test_facts_have_a_stage_of_their_own(tmp_path: Path) -> None:
+    counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
+    seen: list[tuple[int, int]] = []
+
+    def observe(tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        seen.append((counters[SONG_INDEX], counters[STAGE]))
+        return lengths(tracks, families)
+
+    songs = [fake_song(PIANO + str(n)) for n in range(5)]
+    worker, found = make_worker(
+        tmp_path / "songs", songs, NullStore(), compute_facts=observe, counters=counters
+    )
+    worker.process_batch(found)
+    assert seen == [(NO_SONG, STAGE_FACTS)]
     assert counters[STAGE] == STAGE_IDLE
 
 

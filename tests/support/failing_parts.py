@@ -4,11 +4,16 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
 from midiprism.pipeline.splitter import LazySplitter, Splitter
+from midiprism.pipeline.worker import Worker
+from midiprism.pipeline.worker_config import WorkerConfig, WorkerHooks
+from midiprism.records.fields import TRACK_FACT_NAMES
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits, SplitSong
 from midiprism.sources import FolderSource, SongContent, SongRef, UnreadableError
@@ -43,6 +48,36 @@ class CrashingSplitter:
         if b"memory" in data:
             raise MemoryError
         return fake_split(data)
+
+
+def _compute_or_hang(tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    """Return the version of the facts of tracks; hang or end the process at a word in one."""
+    if any(b"hang" in track for track in tracks):
+        time.sleep(600)
+    if any(b"kill" in track for track in tracks):
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert len(tracks) == len(families)
+    facts: dict[str, Sequence[Any]] = {name: [None] * len(tracks) for name in TRACK_FACT_NAMES}
+    return facts | {"facts_version": [1] * len(tracks)}
+
+
+class HangingFactsConfig(WorkerConfig):
+    """A configuration of workers that hang or end while they compute the facts of some tracks."""
+
+    def make_worker(self, catalog: Catalog | None, hooks: WorkerHooks | None = None) -> Worker:
+        assert catalog is None
+        assert hooks is not None
+        return Worker(
+            self.source,
+            self.store,
+            self.splitter,
+            None,
+            self.input_limit,
+            stop=hooks.stop,
+            on_song=hooks.on_song,
+            counters=hooks.counters,
+            compute_facts=_compute_or_hang,
+        )
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from midiprism.catalog.sqlite.exported_files import ExportedFiles as ExportedFiles
     from midiprism.catalog.sqlite.repair_queue import RepairQueue as RepairQueue
     from midiprism.catalog.sqlite.unique_names import UniqueNames as UniqueNames
+    from midiprism.catalog.sqlite.waiting_paths import WaitingPath as WaitingPath
+    from midiprism.catalog.sqlite.waiting_paths import WaitingPaths as WaitingPaths
     from midiprism.catalog.track_row import TrackRow as TrackRow
     from midiprism.catalog.types import KnownPaths as KnownPaths
     from midiprism.catalog.types import KnownSong as KnownSong
@@ -85,6 +87,8 @@ _MODULES = {
     "UniqueNames": "midiprism.catalog.sqlite.unique_names",
     "UpToDate": "midiprism.catalog.types",
     "VerifyScope": "midiprism.catalog.queries.integrity",
+    "WaitingPath": "midiprism.catalog.sqlite.waiting_paths",
+    "WaitingPaths": "midiprism.catalog.sqlite.waiting_paths",
     "catalog_exists": "midiprism.catalog.open",
     "find_tracks": "midiprism.catalog.queries.find_tracks",
     "has_password": "midiprism.catalog.address",
@@ -130,6 +134,8 @@ __all__ = [
     "UniqueNames",
     "UpToDate",
     "VerifyScope",
+    "WaitingPath",
+    "WaitingPaths",
     "catalog_exists",
     "find_tracks",
     "has_password",

@@ -31,7 +31,7 @@ def commit_generation(generation: OpenGeneration) -> bool:
     else:
         digests = [*base.index, *digests]
     files = [*kept, *_files_of_pass_a(generation), *added]
-    manifest = Manifest(plan.number, tuple(files), tuple(digests), generation.usage, plan.contract)
+    manifest = Manifest(plan.number, tuple(files), tuple(digests), generation.usage(), plan.contract)
     return create_record(generation.storage, manifest_key(plan.number), manifest.as_json()).is_ours
 
 

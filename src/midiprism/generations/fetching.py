@@ -3,8 +3,8 @@
 import os
 import queue
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from blake3 import blake3
 
@@ -180,37 +180,62 @@ class SongFetcher:
 _POLL_SECONDS = 0.1
 
 
-def run_ahead(values: Iterator[T], depth: int) -> Generator[T, None, None]:
-    """Yield the values of an iterator that a thread runs, at most ``depth`` ahead."""
-    ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
-    is_closed = threading.Event()
+class ReadAhead(Generic[T]):
+    """The values of an iterator that a thread runs ahead of who takes them.
 
-    def put(item: tuple[T] | BaseException | None) -> bool:
-        while not is_closed.is_set():
+    Args:
+        values: may raise, which ``take`` does then.
+        depth: most values that wait.
+
+    Attributes:
+        is_over: whether all values were taken.
+    """
+
+    def __init__(self, values: Iterator[T], depth: int) -> None:
+        self.is_over = False
+        self._values = values
+        self._ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+        self._is_closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="midiprism-fetch", daemon=True)
+        self._thread.start()
+
+    def take(self, *, wait: bool) -> T | None:
+        """Return the next value; None if none is ready, or they are over.
+
+        Args:
+            wait: whether to wait a moment for one.
+        """
+        try:
+            item = self._ready.get(timeout=_POLL_SECONDS) if wait else self._ready.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            self.is_over = True
+            return None
+        return item[0]
+
+    def close(self) -> None:
+        """End the thread."""
+        self._is_closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for value in self._values:
+                if not self._put((value,)):
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised where the values are used
+            self._put(error)
+        else:
+            self._put(None)
+
+    def _put(self, item: tuple[T] | BaseException | None) -> bool:
+        while not self._is_closed.is_set():
             try:
-                ready.put(item, timeout=_POLL_SECONDS)
+                self._ready.put(item, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
             return True
         return False
-
-    def run() -> None:
-        try:
-            for value in values:
-                if not put((value,)):
-                    return
-        except BaseException as error:  # noqa: BLE001 - raised where the values are used
-            put(error)
-        else:
-            put(None)
-
-    thread = threading.Thread(target=run, name="midiprism-fetch", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item[0]
-    finally:
-        is_closed.set()
-        thread.join()

@@ -2,6 +2,7 @@
 
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -78,6 +79,7 @@ class ChunkDigests:
         unread: table of the outcomes of songs that could not be read or killed workers; None without any.
         unread_positions: of these songs in the chunk.
         unread_outcomes: number of them by outcome.
+        last_path: of all paths; empty in records of earlier versions.
     """
 
     parts: tuple[StoredObject, ...]
@@ -88,6 +90,7 @@ class ChunkDigests:
     unread: StoredObject | None
     unread_positions: frozenset[int]
     unread_outcomes: Mapping[str, int]
+    last_path: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -96,6 +99,7 @@ class ChunkDigests:
             "digests": self.digests.as_json(),
             "counts": list(self.counts),
             "paths": self.paths.as_json(),
+            "last_path": self.last_path,
             "unread": self.unread and self.unread.as_json(),
             "unread_positions": sorted(self.unread_positions),
             "unread_outcomes": dict(self.unread_outcomes),
@@ -118,6 +122,7 @@ class ChunkDigests:
                 value["unread"] and StoredObject.from_json(value["unread"]),
                 frozenset(map(int, value["unread_positions"])),
                 {str(name): int(count) for name, count in value["unread_outcomes"].items()},
+                str(value.get("last_path", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise GenerationError("A record of pass A is not as midiprism writes it.") from error
@@ -161,7 +166,7 @@ class OpenGeneration:
         source: storage of the songs, as the command that runs here names it.
         machine: runs tasks.
         clock: measures the age of attempts.
-        usage: by pass, of the passes whose records were read.
+        read_usage: by pass, the use of the passes whose records were read.
     """
 
     result: GenerationResult
@@ -169,7 +174,7 @@ class OpenGeneration:
     source: ObjectStorage
     machine: Machine = field(default_factory=Machine)
     clock: Callable[[], float] = time.monotonic
-    usage: dict[str, Usage] = field(default_factory=dict)
+    read_usage: dict[str, Usage] = field(default_factory=dict)
 
     @property
     def storage(self) -> ObjectStorage:
@@ -281,7 +286,18 @@ class OpenGeneration:
             record = parse_record(self.storage, key, data)
             used = used.plus(usage_of_records([record]))
             yield record
-        self.usage[pass_name] = used
+        self.read_usage[pass_name] = used
+
+    def usage(self) -> dict[str, Usage]:
+        """Return the use of all tasks of each pass, also of those that other processes did.
+
+        Raises:
+            ObjectMissingError: a pass is not complete.
+        """
+        for name in self.plan.passes:
+            if name not in self.read_usage:
+                deque(self.records(name), 0)
+        return {name: self.read_usage[name] for name in self.plan.passes}
 
     @cached_property
     def _records_of_a(self) -> tuple[Sequence[ChunkDigests], Sequence[StoredDigests]]:

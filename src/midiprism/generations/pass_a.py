@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
-from midiprism.generations.fetching import SongFetcher, UnreadSong, run_ahead
+from midiprism.generations.fetching import ReadAhead, SongFetcher, UnreadSong
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong
 from midiprism.generations.open_generation import Attempt, ChunkDigests, OpenGeneration
@@ -69,7 +69,7 @@ class _ChunkTask:
         """Read and split all songs."""
         splitter = self._generation.digest_splitter
         with (
-            closing(run_ahead(self._batches(), _BATCHES_AHEAD)) as batches,
+            closing(ReadAhead(self._batches(), _BATCHES_AHEAD)) as batches,
             closing(splitter.split(batches)) as finished,
         ):
             for done in finished:
@@ -131,6 +131,7 @@ class _ChunkTask:
             self._write_unread(task, attempt),
             unread_positions,
             Counter(song.outcome for song in self._unread),
+            max(path.listed.path for path in self._fetcher.paths),
         )
 
     def _write_parts(self, task: str, attempt: Attempt) -> Iterator[StoredObject]:

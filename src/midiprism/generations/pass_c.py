@@ -15,7 +15,7 @@ from midiprism.generations.digests import (
     select,
 )
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.fetching import run_ahead
+from midiprism.generations.fetching import ReadAhead
 from midiprism.generations.layout import SONGS
 from midiprism.generations.listing import ListedSong
 from midiprism.generations.local_folder import open_kept_file
@@ -153,7 +153,7 @@ class _ChunkTask:
         write_first_tracks(folder, self._first_tracks)
         splitter = self._generation.writing_splitter
         with (
-            closing(run_ahead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
+            closing(ReadAhead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
             closing(splitter.split(batches)) as finished,
         ):
             for done in finished:

@@ -94,8 +94,8 @@ def make_plan(
     afresh: bool = False,
     redo: bool = False,
     limits: ChunkLimits | None = None,
-) -> Plan:
-    """Create the plan of the next generation, and return the one that is there.
+) -> tuple[Plan, bool]:
+    """Create the plan of the next generation, and return the one that is there, and whether it is this one.
 
     Args:
         result: to which the songs are added.
@@ -124,8 +124,8 @@ def make_plan(
     # Among songs that are read there may be some that an earlier contract has split.
     replaces = base > 0 and (redo or manifest.has_songs_before(result.contract))
     plan = Plan(number, base, source.url, settings, chunks, result.contract, replaces)
-    create_record(result.storage, plan_key(number), plan.as_json())
-    return result.read_plan(number)
+    is_ours = create_record(result.storage, plan_key(number), plan.as_json()).is_ours
+    return result.read_plan(number), is_ours
 
 
 def new_songs(

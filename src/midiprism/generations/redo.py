@@ -3,6 +3,7 @@
 Songs that are not split again stay as they are, with their links; so do tracks that any song still has.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from midiprism.generations.rewriting import FileRewriter, chunk_of, read_digests
 from midiprism.generations.stage_clocks import CLOCKS
 from midiprism.generations.stored_objects import put_object, raise_errors, read_object
 from midiprism.objects import ReadRequest
+
+MAX_PATHS_READ = 1_000_000
+"""Most paths of this generation that are read for a file of paths of an earlier one."""
 
 _LINK_DIGESTS = ("song_blake3", "track_blake3")
 
@@ -55,8 +59,7 @@ def find_kept_tracks(generation: OpenGeneration, number: int) -> None:
     kept = _kept_songs(generation, number)
     for file in generation.base_chunks[number] if kept else ():
         if file.table == LINKS:
-            with CLOCKS.measure("reads"):
-                rows = FileRewriter(generation.storage, attempt.name).read(file, _LINK_DIGESTS)
+            rows = FileRewriter(generation.storage, attempt.name).read(file, _LINK_DIGESTS)
             columns = (column.to_pylist() for column in rows.columns)
             of_kept = (track for song, track in zip(*columns, strict=True) if _is_in(song, kept))
             tracks.update(_shortened(of_kept))
@@ -67,8 +70,8 @@ def find_kept_tracks(generation: OpenGeneration, number: int) -> None:
 def rewrite_base_chunk(generation: OpenGeneration, number: int) -> None:
     """Do the task of pass C for a chunk of earlier generations, and record it.
 
-    Write its files without the songs that are split again, and the tracks that no song has any more. Files
-    that lose nothing stay; so do its paths, which lead to songs of any chunk.
+    Write its files without the songs that are split again, the tracks that no song has any more, and the
+    paths at which this generation has found the same song. Files that lose nothing stay.
 
     Args:
         generation: that splits songs again.
@@ -86,7 +89,7 @@ def rewrite_base_chunk(generation: OpenGeneration, number: int) -> None:
     files: list[TableFile] = []
     for file in generation.base_chunks[index]:
         if file.table == PATHS:
-            kept: TableFile | None = file
+            kept = _with_other_paths(generation, rewriter, file)
         elif file.table == TRACKS:
             kept = _with_tracks(rewriter, file, tracks) if loses_tracks else file
         else:
@@ -105,6 +108,51 @@ def kept_files(record: Mapping[str, Any]) -> Iterator[TableFile]:
     if not isinstance(files, list):
         raise GenerationError("A record of pass C is not as midiprism writes it.")
     yield from map(TableFile.from_json, files)
+
+
+def _with_other_paths(
+    generation: OpenGeneration, rewriter: FileRewriter, file: TableFile
+) -> TableFile | None:
+    """Return a file of paths without those that have the same song in this generation; None if it has none.
+
+    Others stay, as their songs do: the newest row of a path counts.
+    """
+    if file.source != generation.plan.source:
+        return file
+    rows = rewriter.read(file)
+    names = ("path", "blake3", "container")
+    paths, digests, containers = (rows.column(name).to_pylist() for name in names)
+    found = _songs_read_again(generation, rewriter, paths)
+    keep = [
+        path not in found or (digest is not None and found[path] != digest)
+        for path, digest in zip(paths, digests, strict=True)
+    ]
+    left = {f"{it}/" for it, is_kept in zip(containers, keep, strict=True) if is_kept and it is not None}
+    keep = [is_kept or path in left for path, is_kept in zip(paths, keep, strict=True)]
+    if all(keep):
+        return file
+    return rewriter.put(PATHS, chunk_of(file), rows.filter(keep), file) if any(keep) else None
+
+
+def _songs_read_again(
+    generation: OpenGeneration, rewriter: FileRewriter, paths: Iterable[str]
+) -> dict[str, str | None]:
+    """Return the digests of songs that this generation has found at some paths.
+
+    None are returned if the paths are scattered over so many chunks that to read these would take long.
+    """
+    wanted, chunks = {*paths}, generation.chunk_digests
+    last_paths = [chunk.last_path for chunk in chunks]
+    numbers = sorted({bisect_left(last_paths, path) for path in wanted} - {len(chunks)})
+    tables = [chunks[number].paths for number in numbers]
+    found: dict[str, str | None] = {}
+    if sum(stored.rows for stored in tables) > MAX_PATHS_READ:
+        return found
+    for stored in tables:
+        rows = rewriter.read(TableFile(PATHS, generation.plan.number, stored), ("path", "blake3"))
+        columns = (column.to_pylist() for column in rows.columns)
+        found.update((path, digest) for path, digest in zip(*columns, strict=True) if path in wanted)
+    return found
 
 
 def _with_tracks(rewriter: FileRewriter, file: TableFile, tracks: Collection[bytes]) -> TableFile | None:
@@ -132,8 +180,8 @@ def _kept_songs(generation: OpenGeneration, number: int) -> frozenset[bytes]:
     requests = [
         ReadRequest(kept[prefix][0].name, starts_of_bits[prefix], int(ends[prefix])) for prefix in prefixes
     ]
+    digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
     with CLOCKS.measure("reads"):
-        digests, starts = read_object(generation.storage, record.digests), lane_starts(record.counts)
         answers = [*raise_errors(generation.storage.read_many(requests))]
     found: set[bytes] = set()
     for prefix, bits in zip(prefixes, answers, strict=True):

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,8 +26,9 @@ from midiprism.generations.planning import (
 )
 from midiprism.generations.result import GenerationResult, Manifest, open_or_create_result, open_result
 from midiprism.generations.splitting import Machine
+from midiprism.generations.summary import GenerationSummary, summarize
 from midiprism.generations.sweep import remove_work, sweep
-from midiprism.generations.usage import METER, Usage, total_usage
+from midiprism.generations.usage import METER
 from midiprism.objects import (
     ObjectMissingError,
     ObjectStorage,
@@ -37,7 +38,6 @@ from midiprism.objects import (
     require_conditions,
 )
 from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
-from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.results.identity import RequestedIdentity
 from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.stores.parquet.schema import import_pyarrow
@@ -122,35 +122,20 @@ class RunParts:
     contract: int = CONTRACT_VERSION
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationSummary:
-    """The state of a result after a run.
+class _Work(NamedTuple):
+    """The work of the next generation of a run.
 
     Attributes:
-        url: of the result.
-        generation: newest that is committed; 0 for none.
-        songs_planned: songs of the generations that this run finished.
-        songs_gone: paths of the source that the result has and that are not there any more.
-        outcomes: number of songs by outcome.
-        tracks: in the result.
-        links: in the result.
-        usage: requests, bytes and processor time of the generations that this run finished, on all machines,
-            and of this process.
+        is_any: whether there is some.
+        prunes: whether songs that are gone are removed.
+        redoes: whether all songs are split again.
+        gone: paths of songs that are gone and stay.
     """
 
-    url: str
-    generation: int
-    songs_planned: int
-    songs_gone: int
-    outcomes: Mapping[str, int]
-    tracks: int
-    links: int
-    usage: Usage
-
-    @property
-    def songs_failed(self) -> int:
-        """Number of songs that have no tracks because something went wrong."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome in FAILED_OUTCOMES)
+    is_any: bool
+    prunes: bool
+    redoes: bool
+    gone: int
 
 
 def split_to_storage(
@@ -158,8 +143,8 @@ def split_to_storage(
 ) -> GenerationSummary:
     """Split the songs below a URL into the result at another, and return what is there then.
 
-    A generation that another run began is finished first. Then songs that are new or have changed make the
-    next one.
+    A generation that another run began is finished first, also if it began it meanwhile. Then songs that are
+    new or have changed make the next one.
 
     Raises:
         UsageError: a URL cannot be used, or the result has another identity or an earlier contract.
@@ -177,36 +162,73 @@ def split_to_storage(
         listing = SortedListing(source, folder, containers=options.archives)
         prefixes = options.prefixes or prefixes_for(listing.count)
         result = open_or_create_result(storage, options.identity, prefixes, parts.contract)
-        if (plan := _open_plan(result)) is not None:
-            finished.append(_finish(result, plan, source, parts))
-            listing = SortedListing(source, folder, containers=options.archives)
-        manifest = result.newest_manifest()
-        require_contract(result, manifest, options)
-        changes = source_changes(result, manifest, source, listing)
-        prunes = options.prune and changes.gone > 0
-        if prunes:
-            _require_believed(manifest, source, changes, trust=options.trust_listing)
-        gone = 0 if prunes else changes.gone
-        redoes = options.redo and not any(_redid_all(plan, listing, options) for plan in finished)
-        if prunes or (redoes and listing.count) or changes.new or (options.retry_failed and changes.unread):
-            plan = make_plan(
+        others: list[Plan] = []
+        is_ours = False
+        while not is_ours:
+            if (plan := _open_plan(result)) is not None:
+                finished.append(_finish(result, plan, source, parts))
+            if plan is not None or others:
+                listing = SortedListing(source, folder, containers=options.archives)
+            manifest = result.newest_manifest()
+            work = _find_work(result, manifest, source, listing, options, finished, others)
+            if not work.is_any:
+                break
+            plan, is_ours = make_plan(
                 result,
                 manifest,
                 source,
                 listing,
                 options.settings,
-                afresh=prunes,
-                redo=redoes,
+                afresh=work.prunes,
+                redo=work.redoes,
                 limits=options.chunks,
             )
-            finished.append(_finish(result, plan, source, parts))
+            if is_ours:
+                finished.append(_finish(result, plan, source, parts))
+            else:
+                others.append(plan)  # which is finished first, and may leave less to do
     sweep(result, now)
-    return _summary(result, finished, gone)
+    return summarize(result, finished, work.gone)
+
+
+def _find_work(
+    result: GenerationResult,
+    manifest: Manifest,
+    source: ObjectStorage,
+    listing: SortedListing,
+    options: RunOptions,
+    finished: Sequence[Plan],
+    others: Sequence[Plan],
+) -> _Work:
+    """Return what a run is to do after the newest generation.
+
+    Args:
+        manifest: of that generation.
+        finished: generations that the run has finished.
+        others: generations that other runs planned when this one was about to.
+
+    Raises:
+        UsageError: it cannot do what its options say.
+        DoubtedScanError: songs are to be removed, and so many are gone that the source may not be all there.
+    """
+    require_contract(result, manifest, options)
+    changes = source_changes(result, manifest, source, listing)
+    prunes = options.prune and changes.gone > 0
+    if prunes:
+        _require_believed(manifest, source, changes, trust=options.trust_listing)
+    redoes = options.redo and not any(_redid_all(plan, listing, options) for plan in (*finished, *others))
+    retries = options.retry_failed and changes.unread > 0 and not any(plan.chunks for plan in others)
+    is_any = prunes or (redoes and listing.count > 0) or changes.new > 0 or retries
+    return _Work(is_any, prunes, redoes, 0 if prunes else changes.gone)
 
 
 def _redid_all(plan: Plan, listing: SortedListing, options: RunOptions) -> bool:
     """Return whether a generation is the one that a run with these options makes to split all songs again."""
-    return plan.redo and plan.song_count == listing.count and plan.settings == options.settings
+    return (
+        (plan.redo or not plan.base)
+        and plan.song_count == listing.count
+        and plan.settings == options.settings
+    )
 
 
 def require_contract(result: GenerationResult, manifest: Manifest, options: RunOptions) -> None:
@@ -247,7 +269,7 @@ def work_on(
     if plan is None:
         return None
     require_conditions(storage)
-    return _summary(result, [_finish(result, plan, source, parts)], 0)
+    return summarize(result, [_finish(result, plan, source, parts)], 0)
 
 
 def _wait_for_plan(
@@ -368,22 +390,3 @@ def _require_believed(
     is_much = changes.known >= MIN_SONGS_DOUBTED and changes.gone > MAX_SHARE_MISSING * changes.known
     if is_much and not trust:
         raise DoubtedScanError(f"{changes.gone:,} of {changes.known:,} songs of {source.url} are gone")
-
-
-def _summary(result: GenerationResult, finished: Sequence[Plan], gone: int) -> GenerationSummary:
-    manifest = result.newest_manifest()
-    manifests = {
-        plan.number: manifest if plan.number == manifest.number else result.read_manifest(plan.number)
-        for plan in finished
-    }
-    used = total_usage(usage for it in manifests.values() for usage in it.usage.values())
-    return GenerationSummary(
-        result.storage.url,
-        manifest.number,
-        sum(plan.song_count for plan in finished),
-        gone,
-        manifest.outcomes,
-        manifest.rows("tracks"),
-        manifest.rows("links"),
-        used.plus(METER.take(children=False)),
-    )

@@ -7,6 +7,7 @@ from operator import sub
 
 from midiprism.catalog import Lease
 from midiprism.generations.errors import GenerationStoppedError
+from midiprism.generations.fetching import ReadAhead
 from midiprism.generations.plan import SplitSettings
 from midiprism.generations.result import ResultIdentity
 from midiprism.generations.song_pack import PackSource
@@ -112,7 +113,7 @@ class SongSplitter:
             self._executor = None
         self._source.close()
 
-    def split(self, batches: Iterator[Batch]) -> Generator[FinishedBatch, None, None]:
+    def split(self, batches: ReadAhead[Batch]) -> Generator[FinishedBatch, None, None]:
         """Yield the batches, or parts of them, once their songs are split, in the order of the songs.
 
         Who does not take all of them closes the generator, which ends the workers.
@@ -131,27 +132,27 @@ class SongSplitter:
             raise
         self._source.close()
 
-    def _in_order(self, executor: Executor, batches: Iterator[Batch]) -> Iterator[FinishedBatch]:
+    def _in_order(self, executor: Executor, batches: ReadAhead[Batch]) -> Iterator[FinishedBatch]:
         machine = self._machine
         max_in_flight = max(1, BATCHES_PER_WORKER * machine.workers)
         waiting: dict[int, FinishedBatch] = {}
         positions: deque[int] = deque()
-        in_flight, has_more = 0, True
-        while has_more or in_flight:
+        in_flight = 0
+        while in_flight or not batches.is_over:
             if machine.stop():
                 raise GenerationStoppedError
-            while has_more and in_flight < max_in_flight:
+            while in_flight < max_in_flight and not batches.is_over:
                 with CLOCKS.measure("reads"):
-                    batch = next(batches, None)
+                    batch = batches.take(wait=not in_flight)
                 if batch is None:
-                    has_more = False
                     break
                 positions += map(position_of, batch)
                 executor.submit(batch, _LEASE)
                 in_flight += 1
             if not in_flight:
-                break
-            with CLOCKS.measure("workers"):
+                continue
+            lacks_songs = in_flight < machine.workers and not batches.is_over
+            with CLOCKS.measure("reads" if lacks_songs else "workers"):
                 finished, telemetry = executor.completed()
             in_flight = telemetry.in_flight
             added = [*map(sub, telemetry.timer_values, self._timers)]

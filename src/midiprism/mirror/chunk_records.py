@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from midiprism.catalog import WaitingPath, WaitingPaths
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
 from midiprism.generations.result import TableFile
@@ -29,15 +29,16 @@ from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_stem
 from midiprism.stores.shard_sink import WrittenShards
 from midiprism.stores.sharded import RowLocation, WrittenShard
 
+PATHS_PER_RECORD = 50_000
+
 Rows = Mapping[str, Sequence[Any]]
 """Values of rows by the names of columns."""
 
 _SONG_FACTS = ("format", "num_tracks", "duration_ticks", "duration_seconds", "lost_bytes")
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRecord:
-    """A chunk as a catalog commits it.
+class ChunkRecord(NamedTuple):
+    """A chunk, or paths that waited for others, as a catalog commits it.
 
     Attributes:
         record: its songs, their links, and the tracks that these lead to.
@@ -70,45 +71,51 @@ class PathRow(NamedTuple):
 class LaterSongs:
     """Paths of songs whose outcomes are in a later chunk, since they were split again.
 
+    They wait on the disk until all chunks are recorded.
+
     Args:
         are_recorded: returns those of some digests of songs that a catalog has.
     """
 
     def __init__(self, are_recorded: Callable[[set[bytes]], Collection[bytes]]) -> None:
         self._are_recorded = are_recorded
-        self._rows: dict[bytes, dict[bytes, PathRow]] = {}
-        self._digests: dict[bytes, bytes] = {}
+        self._waiting = WaitingPaths()
 
-    def arrange(self, rows: Sequence[PathRow], with_outcomes: Collection[bytes]) -> list[PathRow]:
-        """Return the rows of a chunk without those that have to wait, and then those that waited for it.
+    def close(self) -> None:
+        """Forget them."""
+        self._waiting.close()
+
+    def sift(self, rows: Sequence[PathRow], with_outcomes: Collection[bytes]) -> list[PathRow]:
+        """Return the rows of a chunk without those that have to wait.
 
         Args:
             rows: of all paths of the chunk.
             with_outcomes: digests of the songs whose outcomes it has.
         """
-        for row in rows:
-            if (digest := self._digests.pop(row.path, None)) is not None:  # a newer song is there
-                self._rows[digest].pop(row.path, None)
-        ready = [row for digest in with_outcomes for row in self._rows.pop(digest, {}).values()]
-        for row in ready:
-            del self._digests[row.path]
+        self._waiting.remove(row.path for row in rows)  # newer songs are there
         missing = {row.digest for row in rows if row.digest is not None} - {*with_outcomes}
         missing -= {*self._are_recorded(missing)} if missing else set()
-        for row in rows:
-            if row.digest in missing and row.digest is not None:
-                self._rows.setdefault(row.digest, {})[row.path] = row
-                self._digests[row.path] = row.digest
-        return [*(row for row in rows if row.digest not in missing), *ready]
+        if not missing:
+            return [*rows]
+        waiting = (row for row in rows if row.digest in missing)
+        self._waiting.add(WaitingPath(*row[:4], row.digest) for row in waiting if row.digest is not None)
+        return [row for row in rows if row.digest not in missing]
 
-    def require_none(self) -> None:
-        """Check that no path waits any more.
+    def records(self) -> Iterator[ChunkRecord]:
+        """Yield the paths that waited, some thousands at a time, once the songs of all chunks are recorded.
 
         Raises:
-            GenerationError: one does.
+            GenerationError: a song is not there.
         """
-        if self._digests:
-            count = len(self._digests)
-            raise GenerationError(f"Songs at {count:,} paths have no outcome: the result is damaged.")
+        while rows := self._waiting.first(PATHS_PER_RECORD):
+            digests = {row.digest for row in rows}
+            if missing := digests - {*self._are_recorded(digests)}:
+                count = sum(row.digest in missing for row in rows)
+                raise GenerationError(f"Songs at {count:,} paths have no outcome: the result is damaged.")
+            songs = Columns.from_rows(SONG_COLUMN_NAMES, [_row_of_known(PathRow(*row)) for row in rows])
+            record = BatchRecord(songs, has_files=False, contract_version=CONTRACT_VERSION)
+            yield ChunkRecord(record, StoredShards((), {}, {}))
+            self._waiting.remove(row.path for row in rows)
 
 
 def read_chunk_record(storage: ObjectStorage, chunk: ChunkFiles, later: LaterSongs) -> ChunkRecord:
@@ -171,14 +178,12 @@ def _song_columns(
     with_outcomes = [bytes.fromhex(digest) for digest in songs["blake3"] if digest]
     linked_rows: list[int] = []
     rows = []
-    for path_row in later.arrange(_path_rows(source, paths), with_outcomes):
+    for path_row in later.sift(_path_rows(source, paths), with_outcomes):
         digest = path_row.digest
-        head = (*path_row[:2], song_name_of(path_row.song_ref), *path_row[2:])
         row = outcome_rows.get(path_row.path)
         if row is None:
-            if digest is None:
-                continue  # a later generation has tried it again
-            rows.append((*head, *[None] * (len(SONG_COLUMN_NAMES) - len(head) - 1), 0))
+            if digest is not None:  # else a later generation has tried it again
+                rows.append(_row_of_known(path_row))
             continue
         own_links = sorted(rows_of_song.get(digest.hex(), ())) if digest else []
         linked_rows += own_links
@@ -189,8 +194,19 @@ def _song_columns(
             LINK_COUNT: len(own_links),
             **{name: songs[name][row] for name in _SONG_FACTS},
         }
+        head = _row_head(path_row)
         rows.append((*head, *map(values.get, SONG_COLUMN_NAMES[len(head) :])))
     return Columns.from_rows(SONG_COLUMN_NAMES, rows), linked_rows
+
+
+def _row_head(path_row: PathRow) -> tuple[Any, ...]:
+    return (*path_row[:2], song_name_of(path_row.song_ref), *path_row[2:])
+
+
+def _row_of_known(path_row: PathRow) -> tuple[Any, ...]:
+    """Return a row in the order of ``SONG_COLUMN_NAMES``, of a song whose outcome is recorded."""
+    head = _row_head(path_row)
+    return (*head, *[None] * (len(SONG_COLUMN_NAMES) - len(head) - 1), 0)
 
 
 def _track_columns(tracks: Rows, linked: Sequence[str]) -> tuple[Columns, dict[str, int]]:

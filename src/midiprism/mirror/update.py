@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from midiprism.catalog import Catalog, open_catalog, utc_now
@@ -144,21 +145,20 @@ class _Update:
         total = sum(file.stored.rows for chunk in chunks for file in chunk.paths)
         done = 0
         began = time.monotonic()
-        later = LaterSongs(catalog.known_songs)
 
         def report() -> None:
             self._on_progress(MirrorProgress(done, total, time.monotonic() - began))
 
         report()
-        for chunk in chunks:
-            if self._stop():
-                catalog.end_run(run_id, "interrupted", {PATHS: done}, utc_now())
-                return False
-            read = read_chunk_record(self._result.storage, chunk, later)
-            catalog.commit(run_id, [read.record], utc_now(), read.shards)
-            done += len(read.record.songs)
-            report()
-        later.require_none()
+        with closing(LaterSongs(catalog.known_songs)) as later:
+            read = (read_chunk_record(self._result.storage, chunk, later) for chunk in chunks)
+            for record, shards in chain(read, later.records()):
+                if self._stop():
+                    catalog.end_run(run_id, "interrupted", {PATHS: done}, utc_now())
+                    return False
+                catalog.commit(run_id, [record], utc_now(), shards)
+                done += len(record.songs)
+                report()
         self._find_keys(catalog, run_id)
         catalog.end_run(run_id, "done", {PATHS: done}, utc_now())
         return True

@@ -18,8 +18,11 @@ SHARED_COUNTER_COUNT = _WORKER_COUNTER_COUNT + COUNTER_COUNT
 NO_SONG = -1
 """At ``SONG_INDEX`` while the worker is at something that concerns several songs."""
 
-STAGE_IDLE, STAGE_READING, STAGE_SPLITTING, STAGE_STORING = range(4)
-"""Values at ``STAGE``. Only what a song itself can be blamed for is timed: reading and splitting."""
+STAGE_IDLE, STAGE_READING, STAGE_SPLITTING, STAGE_STORING, STAGE_FACTS = range(5)
+"""Values at ``STAGE``. While facts are computed, the worker is at the tracks of several songs."""
+
+TIMED_STAGES = (STAGE_READING, STAGE_SPLITTING, STAGE_FACTS)
+"""Only what songs themselves can be blamed for is timed."""
 
 PROGRESS_COUNTERS = (SONGS_DONE, SONGS_FAILED, TRACKS, TRACKS_WRITTEN)
 

@@ -1,12 +1,13 @@
 """The splitter of a run. It is loaded for the first song, so a run with nothing to do starts at once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from midiprism.errors import MidiprismError, unexpected_error_message
+from midiprism.features.tolerant_facts import FactsFunction
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits, Problem, SplitSong
 
@@ -14,9 +15,6 @@ Splitter = Callable[[bytes], SplitSong]
 
 BytesSplitter = Callable[[bytes], Sequence[bytes | memoryview]]
 """Returns the bytes of the tracks of a song, and nothing else."""
-
-FactsFunction = Callable[[Sequence[bytes], Sequence[str]], Mapping[str, Sequence[Any]]]
-"""Returns a column for each fact of tracks, from their bytes and instrument families."""
 
 
 class LazySplitter:

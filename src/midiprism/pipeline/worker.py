@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from blake3 import blake3
 
 from midiprism.errors import CorruptMidiError, MidiprismError
+from midiprism.features.tolerant_facts import FactsFunction, compute_or_omit
 from midiprism.pipeline.batch import Batch
 from midiprism.pipeline.batch_reader import BatchReader, ReadSongs
 from midiprism.pipeline.record_builder import (
@@ -28,6 +29,7 @@ from midiprism.pipeline.shared_counters import (
     SONGS_DONE,
     SONGS_FAILED,
     STAGE,
+    STAGE_FACTS,
     STAGE_IDLE,
     STAGE_SPLITTING,
     STAGE_STORING,
@@ -35,7 +37,7 @@ from midiprism.pipeline.shared_counters import (
     TRACKS_WRITTEN,
     SharedCounters,
 )
-from midiprism.pipeline.splitter import FactsFunction, Splitter
+from midiprism.pipeline.splitter import Splitter
 from midiprism.pipeline.track_listener import TrackListener
 from midiprism.pipeline.worker_times import WorkerTimes
 from midiprism.records.batches import NO_PACKED_TRACKS, BatchRecord, Columns, Lease, PackedTracks, pack_tracks
@@ -103,6 +105,7 @@ class Worker:
         self._seen_digests: set[bytes] = set()
         self._pending: list[PendingSong] = []
         self._pending_bytes = self._record_bytes = 0
+        self._is_tried_alone = False
         self._builder = BatchBuilder()
         self._files_written = self._bytes_written = self._disk_bytes = 0
 
@@ -130,6 +133,8 @@ class Worker:
         self._builder = BatchBuilder()
         self.counters[BATCH_NUMBER] = batch_number
         # A batch may rely on earlier ones, unless it is leased, or comes after later ones.
+        # The worker that died on a song before may have stored its tracks, without their facts.
+        self._is_tried_alone = not in_order and len(batch) == 1
         if not in_order:
             self._store.forget_taken()
         if not in_order or lease is not None or len(self._seen_digests) > self._limits.cached_digests:
@@ -280,9 +285,14 @@ class Worker:
         if self._compute_facts is None and self._listener is None:
             return (), {}
         started = perf_counter_ns()
-        digests, attributes = tracks.only({digest for digest, track in stored.items() if track.unseen})
+        new = {digest for digest, track in stored.items() if track.unseen or self._is_tried_alone}
+        digests, attributes = tracks.only(new)
         data, families = attributes["data"], attributes["own_family"]
-        columns = {} if self._compute_facts is None else self._compute_facts(data, families)
+        columns: Mapping[str, Sequence[Any]] = {}
+        if self._compute_facts is not None and data:
+            self.counters[STAGE] = STAGE_FACTS
+            columns = compute_or_omit(self._compute_facts, data, families)
+            self.counters[STAGE] = STAGE_STORING
         if self._listener is not None and digests:
             self._listener.add(digests, data, families)
         self._times.add_facts_since(started)

@@ -20,6 +20,7 @@ from midiprism.catalog.queries.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.song_key import find_song_keys, named_song_keys
+from midiprism.features.tolerant_facts import compute_or_omit
 from midiprism.results.compaction import Compactor
 from midiprism.stores import TrackStore
 from midiprism.stores.parquet.schema import ParquetTrack
@@ -129,7 +130,7 @@ class FactsUpkeep:
         if not hasattr(self._of_thread, "calculator"):
             self._of_thread.calculator = _new_calculator()
         calculator: FactsCalculator = self._of_thread.calculator
-        return calculator.columns(tracks, families)
+        return compute_or_omit(calculator.columns, tracks, families)
 
     def _complete_shards(self, pool: ThreadPoolExecutor) -> None:
         assert self._store.shards is not None

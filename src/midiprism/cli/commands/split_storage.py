@@ -33,7 +33,8 @@ from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import GenerationSummary, RunOptions, RunParts
+    from midiprism.generations.run import RunOptions, RunParts
+    from midiprism.generations.summary import GenerationSummary
 
 STOPPING = "Stopping without recording the current chunks; a second signal stops at once."
 _STORE = "parquet"

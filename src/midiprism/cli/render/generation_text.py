@@ -22,8 +22,9 @@ from midiprism.cli.render.terminal import (
 if TYPE_CHECKING:
     from midiprism.generations.plan import Plan
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import GenerationProgress, GenerationSummary
+    from midiprism.generations.run import GenerationProgress
     from midiprism.generations.status import FailedSong, GenerationStatus
+    from midiprism.generations.summary import GenerationSummary
     from midiprism.generations.verify import Verification
 
 PASS_NAMES = {

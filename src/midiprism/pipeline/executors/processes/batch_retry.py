@@ -40,11 +40,13 @@ class WorkerFailure:
         code: ``timeout`` where it was ended for taking too long, else ``crash``.
         message: one sentence.
         suspect: index of the song that it was working on; None where that is not known.
+        is_in_facts: whether it was computing the facts of tracks of several songs.
     """
 
     code: str
     message: str
     suspect: int | None
+    is_in_facts: bool = False
 
 
 def bisect(batch: Batch, suspect: int | None) -> list[Batch]:

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections import deque
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -34,8 +35,8 @@ from midiprism.pipeline.shared_counters import (
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
-    STAGE_READING,
-    STAGE_SPLITTING,
+    STAGE_FACTS,
+    TIMED_STAGES,
     SharedCounters,
     progress_counts,
     stage_timers,
@@ -125,10 +126,10 @@ class WorkerHandle:
         return self._counters[BATCH_NUMBER] == submitted.number and self._counters[STAGE] != 0
 
     def kill_if_hung(self, timeout: float, now: float) -> None:
-        """Kill the worker if it has been reading or splitting one song for longer than ``timeout``."""
+        """Kill the worker if it has been at one song, or at facts, for longer than ``timeout``."""
         counters = self._counters
         position = (counters[BATCH_NUMBER], counters[SONG_INDEX], counters[STAGE])
-        if position != self._position or counters[STAGE] not in (STAGE_READING, STAGE_SPLITTING):
+        if position != self._position or counters[STAGE] not in TIMED_STAGES:
             self._position, self._position_since = position, now
         elif now - self._position_since > timeout:
             self._timed_out_after = timeout
@@ -136,13 +137,12 @@ class WorkerHandle:
 
     def failure(self) -> WorkerFailure:
         """Return the reason why the worker ended."""
-        suspect = self._counters[SONG_INDEX]
+        suspect, is_in_facts = self._counters[SONG_INDEX], self._counters[STAGE] == STAGE_FACTS
         if self._timed_out_after is not None:
             message = f"A worker spent more than {self._timed_out_after:g} s on it, and so did another."
-            return WorkerFailure("timeout", message, suspect)
-        return WorkerFailure(
-            "crash", f"A worker died on it ({self.describe_exit()}), and so did another.", suspect
-        )
+            return WorkerFailure("timeout", message, suspect, is_in_facts)
+        message = f"A worker died on it ({self.describe_exit()}), and so did another."
+        return WorkerFailure("crash", message, suspect, is_in_facts)
 
     def describe_exit(self) -> str:
         """Return the exit code or signal of the process, in words."""
@@ -173,7 +173,8 @@ class ProcessExecutor:
 
     Where the splitter has to be compiled, one worker does so before the others start. A worker that dies is
     replaced. The batch that it was working on is tried again; one that killed two workers is divided, and so
-    on down to the one song, which is given up. A surplus worker ends after its batches; its counts stay.
+    on down to the one song, which is given up. If a worker dies while it computes facts, each song of its
+    batch is tried alone. A surplus worker ends after its batches; its counts stay.
     """
 
     def __init__(self, context: ExecutorContext) -> None:
@@ -367,14 +368,20 @@ class ProcessExecutor:
 
     def _retry_or_give_up(self, submitted: SubmittedBatch, failure: WorkerFailure) -> list[SubmittedBatch]:
         """Return the batches to try again after a worker died on a batch; none if it is given up."""
+        is_single = len(submitted.batch) == 1
+        if failure.is_in_facts and not is_single:
+            return self._divide(submitted, [(song_ref,) for song_ref in submitted.batch])
         if submitted.add_failure():
             return [submitted]
-        if len(submitted.batch) == 1:
+        if is_single:
             replaces = self._config.replaces
             self._finished.append(failed_batch(submitted, failure, CONTRACT_VERSION, replaces=replaces))
             return []
-        pieces = []
-        for batch in bisect(submitted.batch, failure.suspect):
+        return self._divide(submitted, bisect(submitted.batch, failure.suspect))
+
+    def _divide(self, submitted: SubmittedBatch, pieces: Sequence[Batch]) -> list[SubmittedBatch]:
+        divided = []
+        for batch in pieces:
             self._last_number += 1
-            pieces.append(SubmittedBatch(self._last_number, batch, submitted.lease))
-        return pieces
+            divided.append(SubmittedBatch(self._last_number, batch, submitted.lease))
+        return divided
