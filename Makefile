@@ -59,7 +59,7 @@ serve: $(STAMP)-web ## Open a page that shows and plays OUT= (or split), which i
 	$(RUN) -m midiprism serve "$$OUT"
 
 web: ## Bundle the synthesizer for sound banks into the pages of `midiprism serve`, with Node
-	cd scripts/web && npm ci --silent && npm run --silent build
+	cd scripts/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent; } && npm run --silent build
 
 # Many tests wait for processes or servers, so that one test process more than there are cores keeps them busy.
 test: $(STAMP)-test ## Run all tests on all cores, with temporary files in memory if there is room
@@ -158,4 +158,4 @@ $(STAMP)-package: pyproject.toml | $(RUN)
 
 $(STAMP)-web $(STAMP)-damage $(STAMP)-peers $(STAMP)-detectors $(STAMP)-similar $(STAMP)-test $(STAMP)-dev: $(STAMP)-%: pyproject.toml | $(RUN)
 	$(PIP) --editable '.[$*]'
-	@touch $@
+	@touch $@ $(if $(filter dev,$*),$(STAMP)-test) # dev has all of test

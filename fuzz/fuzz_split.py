@@ -32,7 +32,7 @@ from support.broken_files import BROKEN_FILES  # noqa: E402
 from support.damaged_songs import KINDS, damaged_songs  # noqa: E402
 from support.fuzz_checks import check_input  # noqa: E402
 from support.fuzz_findings import FUZZ_FINDINGS  # noqa: E402
-from support.midi_strategies import examples, songs  # noqa: E402
+from support.midi_strategies import example_songs  # noqa: E402
 from support.mutations import MAX_BYTES, mutated_file  # noqa: E402
 from support.undone_files import UNDONE_FILES  # noqa: E402
 from support.wrapped_files import CORRUPT_FILES, WRAPPED_FILES  # noqa: E402
@@ -150,7 +150,7 @@ def run_fuzz_worker(shared: SharedInput, seed: int, corpus: str, folder: Path) -
         data for _, data in FUZZ_FINDINGS
     ]
     seeds += [case.data for case in CORRUPT_FILES]
-    seeds += examples(songs, 400, seed)
+    seeds += example_songs(400, seed)
     seeds += [song.data for kind in KINDS for song in damaged_songs(kind, 10)]
     if corpus:
         os.environ["MIDIPRISM_CORPUS"] = corpus

@@ -11,7 +11,7 @@ import pytest
 from midiprism.similarity.folder import similarity_folder
 from midiprism.similarity.generation import read_generation
 from support.runs import locked_by_other_process
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 Run = Callable[..., tuple[int, str, str]]
 SPLIT = ("split", "songs", "-o", "out", "--workers", "0", "--quiet")
@@ -21,7 +21,7 @@ SPLIT = ("split", "songs", "-o", "out", "--workers", "0", "--quiet")
 def songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "songs").mkdir()
-    for number, song in enumerate(sample_songs()[:3]):
+    for number, song in enumerate(sample_songs(FEW)[:3]):
         (tmp_path / "songs" / f"{number}.mid").write_bytes(song.data)
     return tmp_path / "songs"
 

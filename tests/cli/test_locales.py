@@ -67,6 +67,7 @@ def test_a_result_does_not_depend_on_the_locale(
     assert list(out.glob(f"tracks/*/*/{TRACK_NAMES[2]}-*.mid"))
 
 
+@pytest.mark.parametrize("other_locale", ["ASCII", *nightly("ISO-8859-1")], indirect=True)
 def test_a_result_is_usable_under_another_locale_than_it_was_made_under(
     made_under_utf8: Path, tmp_path: Path, other_locale: dict[str, str], run_cli: Callable[..., Any]
 ) -> None:

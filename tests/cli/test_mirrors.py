@@ -9,7 +9,7 @@ import pytest
 from midiprism.generations.run import split_to_storage
 from midiprism.objects import is_storage_url
 from support.generation_results import options, parts
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -19,7 +19,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("MIDIPRISM_CACHE_DIR", str(tmp_path / "cache"))
     songs = tmp_path / "songs"
     songs.mkdir()
-    for number, song in enumerate(sample_songs()[:5]):
+    for number, song in enumerate(sample_songs(FEW)[:5]):
         (songs / f"{number}.mid").write_bytes(song.data)
     url = (tmp_path / "lake").as_uri()
     split_to_storage(songs.as_uri(), url, options(), parts())

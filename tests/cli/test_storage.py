@@ -16,7 +16,7 @@ from midiprism.optional_packages import OPTIONAL_PACKAGES
 from midiprism.smf.types import CONTRACT_VERSION
 from support.generation_results import OLDER_CONTRACT, older_parts, options, parts
 from support.object_stores import KilledError
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -26,7 +26,7 @@ def songs(tmp_path: Path) -> str:
     """Return the URL of a folder of three songs and one that is none."""
     folder = tmp_path / "my songs"
     folder.mkdir()
-    for number, song in enumerate(sample_songs()[:3]):
+    for number, song in enumerate(sample_songs(FEW)[:3]):
         (folder / f"{number}.mid").write_bytes(song.data)
     (folder / "bad.mid").write_bytes(b"no song")
     return folder.as_uri()
@@ -51,7 +51,7 @@ def test_songs_are_split_and_the_result_is_counted(run_cli: Run, songs: str, lak
 
 def test_archives_are_read_if_that_is_asked_for(run_cli: Run, songs: str, lake: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "my songs" / "more.zip", "w") as archive:
-        archive.writestr("a.mid", sample_songs()[7].data)
+        archive.writestr("a.mid", sample_songs(FEW)[7].data)
     for options_of_run, expected in [((), 3), (("--archives",), 4)]:
         output = run_cli("split", songs, "-o", lake, "--workers", "0", "--json", *options_of_run)[1]
         assert json.loads(output.splitlines()[-1])["outcomes"] == {"corrupt": 1, "split": expected}

@@ -4,12 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import datasets
-import deltalake
-import duckdb
-import polars
 import pytest
-from pyiceberg.table import StaticTable
 
 import midiprism
 from midiprism.errors import UsageError
@@ -24,7 +19,7 @@ from midiprism.objects import open_storage, parse_storage_url
 from support.generation_results import options, parts, put_songs, some_songs, table_rows
 from support.nightly import nightly
 from support.object_stores import s3_server
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 
 @pytest.fixture
@@ -56,10 +51,14 @@ def digests_of(arrow_table: Any, table: str) -> list[str]:
 
 
 def read_delta(table: PublishedTable, **settings: Any) -> Any:
+    import deltalake
+
     return deltalake.DeltaTable(table.location, **settings).to_pyarrow_table()
 
 
 def read_iceberg(table: PublishedTable, **settings: Any) -> Any:
+    from pyiceberg.table import StaticTable
+
     return StaticTable.from_metadata(table.location, **settings).scan().to_arrow()
 
 
@@ -76,7 +75,7 @@ def test_published_tables_have_the_rows_of_the_manifest_in_each_generation(
         digests_of(READERS[table_format](it), it.table) == expected_digests(lake, it.table) for it in first
     )
     assert [*publish_result(lake, table_format)] == first
-    put_songs(open_storage(source), {f"new/{n}.mid": sample_songs()[20 + n].data for n in range(3)})
+    put_songs(open_storage(source), {f"new/{n}.mid": sample_songs(FEW)[20 + n].data for n in range(3)})
     split_to_storage(source, lake, options(), parts())
     second = [*publish_result(lake, table_format)]
     assert [it.generation for it in second] == [2] * 3
@@ -102,7 +101,7 @@ def test_groups_are_published_once_they_are_made(lake: str, source: str, table_f
     assert (groups.table, groups.generation, groups.rows) == ("groups", 1, made.songs)
     songs = set(READERS[table_format](groups).column("blake3").to_pylist())
     assert songs <= {*expected_digests(lake, "songs")}
-    put_songs(open_storage(source), {"new.mid": sample_songs()[20].data})
+    put_songs(open_storage(source), {"new.mid": sample_songs(FEW)[20].data})
     split_to_storage(source, lake, options(), parts())
     assert "groups" not in [it.table for it in publish_result(lake, table_format)]
     make_groups(lake)
@@ -114,6 +113,9 @@ def test_groups_are_published_once_they_are_made(lake: str, source: str, table_f
 
 
 def test_publications_state_their_generation(lake: str) -> None:
+    import deltalake
+    from pyiceberg.table import StaticTable
+
     (tracks, *_) = publish_result(lake, "delta")
     table = deltalake.DeltaTable(tracks.location)
     assert table.transaction_version("midiprism") == tracks.generation == 1
@@ -135,7 +137,7 @@ def test_a_sweep_leaves_publications_and_removes_strays(lake: str) -> None:
 
 def test_metadata_of_earlier_iceberg_tables_are_removed_after_a_while(lake: str, source: str) -> None:
     (first, *_) = publish_result(lake, "iceberg")
-    put_songs(open_storage(source), {"new.mid": sample_songs()[30].data})
+    put_songs(open_storage(source), {"new.mid": sample_songs(FEW)[30].data})
     split_to_storage(source, lake, options(), parts())
     storage = open_storage(lake)
     manifest = open_result(storage).newest_manifest()
@@ -148,7 +150,7 @@ def test_metadata_of_earlier_iceberg_tables_are_removed_after_a_while(lake: str,
 def test_an_earlier_generation_does_not_replace_a_later_one(lake: str, source: str) -> None:
     storage = open_storage(lake)
     early = open_result(storage).newest_manifest()
-    put_songs(open_storage(source), {"new.mid": sample_songs()[30].data})
+    put_songs(open_storage(source), {"new.mid": sample_songs(FEW)[30].data})
     split_to_storage(source, lake, options(), parts())
     for name, publish in FORMATS.items():
         newest = next(publish_result(lake, name))
@@ -172,6 +174,10 @@ def test_buckets_are_published(table_format: str) -> None:
 
 
 def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: Path) -> None:
+    import datasets
+    import duckdb
+    import polars
+
     files = midiprism.table_files(lake, "tracks")
     rows = len(expected_digests(lake, "tracks"))
     query = "SELECT count(*) FROM read_parquet(?)"
@@ -185,6 +191,8 @@ def test_libraries_read_the_files_that_the_manifest_names(lake: str, tmp_path: P
 
 
 def test_duckdb_divides_the_tracks_by_the_folds_of_their_songs(lake: str) -> None:
+    import duckdb
+
     make_groups(lake)
     files = {table: midiprism.table_files(lake, table) for table in ("tracks", "links", "groups")}
     training = duckdb.execute(

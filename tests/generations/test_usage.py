@@ -27,7 +27,7 @@ from support.generation_results import (
     source_with,
 )
 from support.object_stores import HookedStorage, KilledError
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 KINDS = {"read": "gets", "put": "puts", "create": "puts", "info": "heads", "list": "lists"}
 
@@ -122,7 +122,7 @@ def test_a_run_with_nothing_to_do_states_only_its_own_requests() -> None:
 
 def test_an_estimate_comes_near_the_requests_of_the_run() -> None:
     source, url = memory_url(), memory_url()
-    songs = {f"{number:05}.mid": song.data for number, song in enumerate(sample_songs()[:60])}
+    songs = {f"{number:05}.mid": song.data for number, song in enumerate(sample_songs(FEW)[:60])}
     put_songs(open_storage(source), songs)
     chosen = options(chunks=ChunkLimits(max_songs=20, chunks=4, min_songs=20), prefixes=4)
     estimate = estimate_split(source, url, chosen, parts()).estimate
@@ -140,7 +140,7 @@ def test_an_estimate_counts_only_songs_that_the_result_does_not_have() -> None:
     source, url = source_with(some_songs(8)), memory_url()
     assert estimate_split(source, url, options(), parts()).estimate.songs > 8
     split_to_storage(source, url, options(), parts())
-    put_songs(open_storage(source), {"new.mid": sample_songs()[30].data})
+    put_songs(open_storage(source), {"new.mid": sample_songs(FEW)[30].data})
     dry_run = estimate_split(source, url, options(), parts())
     assert (dry_run.estimate.songs, dry_run.estimate.chunks, dry_run.unfinished) == (1, 1, None)
 

@@ -23,6 +23,7 @@ from midiprism.sources.archives.decompress import iter_decompressed
 from midiprism.sources.parquet import ParquetReader
 from support.archive_files import ARCHIVE_SUFFIXES, write_archive, write_parquet
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, read_tree, write_files
+from support.nightly import nightly
 from support.result_content import catalog_content
 from support.runs import make_settings, run_source
 
@@ -34,6 +35,12 @@ SONGS = {
     "none.mid": fake_song(),
     "not.mid": b"no song",
 }
+CONTAINERS = (*ARCHIVE_SUFFIXES, ".parquet")
+IN_WORKERS = (".zip", ".tar.gz", ".parquet")
+"""Containers of each way to read: any member, one member after the other, and rows."""
+
+Facts = tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]
+
 BIN = {f"{n:03}.mid": fake_song(PIANO + str(n), BASS + str(n // 2)) for n in range(120)}
 
 
@@ -52,7 +59,7 @@ def rows(out: Path, statement: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def facts(out: Path) -> tuple[dict[str, bytes], dict[str, list[tuple[object, ...]]]]:
+def facts(out: Path) -> Facts:
     """Return the content of a result without the paths of its songs, which depend on their source."""
     content = catalog_content(out)
     content["paths"] = sorted((row[1], row[3]) for row in content["paths"])
@@ -82,22 +89,35 @@ def forbid_archive_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ParquetReader, "read", fail)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
+@pytest.fixture(scope="module")
+def of_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Facts]:
+    """Return the summary of a run over the songs in a folder, and the content of its result."""
+    folder = tmp_path_factory.mktemp("folder")
+    summary = run(write_files(folder / "songs", {**BIN, **SONGS}), folder / "out")
+    return summary, facts(folder / "out")
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [
+        *((kind, 0) for kind in CONTAINERS),
+        *((kind, 2) for kind in IN_WORKERS),
+        *nightly(*((kind, 2) for kind in CONTAINERS if kind not in IN_WORKERS)),
+    ],
+)
 def test_songs_in_an_archive_give_the_same_result_as_in_a_folder(
-    tmp_path: Path, kind: str, workers: int
+    tmp_path: Path, of_folder: tuple[Summary, Facts], kind: str, workers: int
 ) -> None:
-    songs = {**BIN, **SONGS}
-    path = write_container(tmp_path / f"songs{kind}", dict(reversed(songs.items())))
-    expected = run(write_files(tmp_path / "songs", songs), tmp_path / "expected")
+    expected, expected_facts = of_folder
+    path = write_container(tmp_path / f"songs{kind}", dict(reversed({**BIN, **SONGS}.items())))
     summary = run(path, tmp_path / "out", workers, **source_options(path))
     assert (summary.state, summary.outcomes) == ("done", expected.outcomes)
     assert (summary.songs_total, summary.songs_seen) == (126, 126)
-    assert facts(tmp_path / "out") == facts(tmp_path / "expected")
+    assert facts(tmp_path / "out") == expected_facts
     assert verify_result(str(tmp_path / "out"), VerifyScope()).ok
 
 
-@pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_a_second_run_reads_nothing(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     path = write_container(tmp_path / f"songs{kind}", BIN)
     run(path, tmp_path / "out", **source_options(path))
@@ -121,7 +141,7 @@ def test_a_second_run_over_a_folder_with_archives_reads_nothing(
     assert (again.songs_skipped, again.nothing_new) == (26, True)
 
 
-@pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_new_songs_of_a_changed_archive_are_split(tmp_path: Path, kind: str) -> None:
     path = write_container(tmp_path / f"songs{kind}", SONGS)
     run(path, tmp_path / "out", **source_options(path))
@@ -133,7 +153,7 @@ def test_new_songs_of_a_changed_archive_are_split(tmp_path: Path, kind: str) -> 
     assert (third.songs_skipped, third.nothing_new) == (7, True)
 
 
-@pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
+@pytest.mark.parametrize("kind", CONTAINERS)
 @pytest.mark.parametrize("everything", [False, True])
 def test_repair_restores_tracks_from_an_archive(tmp_path: Path, kind: str, everything: bool) -> None:
     path, out = write_container(tmp_path / f"songs{kind}", SONGS), tmp_path / "out"
@@ -147,7 +167,7 @@ def test_repair_restores_tracks_from_an_archive(tmp_path: Path, kind: str, every
     assert facts(out) == whole
 
 
-@pytest.mark.parametrize("kind", [*ARCHIVE_SUFFIXES, ".parquet"])
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_repair_splits_songs_without_links_or_rows_again(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:

@@ -19,7 +19,7 @@ from midiprism.results.facts import FactCounts
 from midiprism.sources import open_folders
 from support import catalog_access
 from support.runs import make_settings, run_source
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
 
@@ -31,7 +31,7 @@ SONG_FACTS = ("facts_version", "song_key", "song_key_strength")
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "songs"
     folder.mkdir()
-    for number, song in enumerate(sample_songs()[:30]):
+    for number, song in enumerate(sample_songs(FEW)[:30]):
         (folder / f"{number:02}.mid").write_bytes(song.data)
     return folder
 
@@ -75,7 +75,7 @@ def forget_facts(out: Path, every: int = 1) -> None:
 def expected_facts() -> dict[bytes, tuple[Any, ...]]:
     """Return the facts of all tracks of the songs, computed from the splits of each."""
     calculator, expected = FactsCalculator(), {}
-    for song in sample_songs()[:30]:
+    for song in sample_songs(FEW)[:30]:
         tracks = split(song.data).tracks
         columns = calculator.columns([it.data for it in tracks], [it.own_family for it in tracks])
         for at, track in enumerate(tracks):

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="points are counted in forked processes"),
 ]
 
-STEPS = {"sqlite": 7, "postgres": 33}
+STEPS = {"sqlite": 11, "postgres": 47}
 NIGHTLY_STEPS = {"sqlite": 1, "postgres": 11}
 REDO = RerunPolicy(redo=True)
 

@@ -26,6 +26,7 @@ from midiprism.results.leakage_groups import (
     leakage_group,
 )
 from midiprism.results.title_key import folder_title_keys, title_keys
+from support.nightly import NIGHTLY
 from support.sample_songs import sample_songs
 
 Pair = tuple[int, int]
@@ -128,14 +129,18 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leakage_groups, "MAX_TITLES_PER_SONG", 2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if NIGHTLY else 100, deadline=None)
 @given(library=libraries)
 def test_songs_that_titles_or_notes_connect_are_in_one_group(library: Library) -> None:
     assert parts(grouped(*library)) == expected_groups(*library)
 
 
 @pytest.mark.usefixtures("low_limits")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300 if NIGHTLY else 100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(library=libraries)
 def test_what_exceeds_a_limit_connects_nothing(library: Library) -> None:
     assert parts(grouped(*library)) == expected_groups(*library)
@@ -253,7 +258,7 @@ def test_a_fold_never_changes() -> None:
 
 
 def test_versions_of_sample_songs_are_found_by_titles_and_by_tracks_alike() -> None:
-    songs = sample_songs()[:600]
+    songs = sample_songs(600)
     digests = [blake3(song.data).digest() for song in songs]
     pairs = [
         (number, track.note_hash)

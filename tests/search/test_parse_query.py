@@ -29,6 +29,7 @@ from midiprism.search.query import (
 )
 from midiprism.search.query_words import query_text
 from midiprism.search.saved_searches import SavedSearches
+from support.nightly import NIGHTLY
 from support.queries import queries, texts
 
 
@@ -224,7 +225,7 @@ def test_a_saved_search_is_part_of_a_query(tmp_path: Path) -> None:
         parse_query("@low " * 8, saved)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 if NIGHTLY else 100)
 @given(queries)
 def test_the_canonical_text_of_a_query_gives_the_same_query(given_query: Query) -> None:
     assert parse_query(str(given_query)) == given_query

@@ -11,6 +11,7 @@ from midiprism.catalog import Catalog, find_tracks
 from midiprism.search.matcher import matcher
 from midiprism.search.parse_query import parse_query
 from midiprism.search.plain_scan import scan_tracks
+from support.nightly import NIGHTLY
 from support.track_catalogs import TrackFacts, catalog_of
 
 COMPOSED, DECOMPOSED = "Köln", "Ko\N{COMBINING DIAERESIS}ln"
@@ -193,7 +194,7 @@ groups = st.lists(pieces, min_size=1, max_size=3).map(" ".join)
 texts = st.lists(groups, min_size=1, max_size=3).map(" , ".join)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150 if NIGHTLY else 60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts)
 def test_what_the_database_narrows_down_loses_no_track(catalog: Catalog, text: str) -> None:
     query = parse_query(text)

@@ -19,7 +19,6 @@ from support.damaged_songs import (
 from support.invariants import read_outputs
 from support.midi_parser import parse_song
 from support.midi_strategies import example_count
-from support.nightly import NIGHTLY
 from support.song_damage import (
     LOSSES,
     OFTEN_UNDONE,
@@ -29,7 +28,7 @@ from support.song_damage import (
     Damage,
 )
 
-EXAMPLES = example_count(400 if NIGHTLY else 60)
+EXAMPLES = example_count(60, nightly=400)
 
 
 def split(song: DamagedSong) -> tuple[Verdict, set[str]]:

@@ -1,33 +1,32 @@
 """Tests of the contract's invariants I1 to I6 on generated files, for every ``by`` and ``context``."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 
 import midiprism
-from midiprism.smf import By, Context
 from support import invariants
 from support.exact_timing import tempo_map
 from support.last_notes import check_last_notes
-from support.midi_strategies import example_count, examples, songs
+from support.midi_parser import parse_song
+from support.midi_strategies import example_count, example_songs, songs
+from support.oracle import Oracle
 from support.other_readers import has_event, mido_refuses, read_with_mido, read_with_symusic, symusic_refuses
 from support.split_process import SPLIT_OPTIONS, fingerprint_files, fingerprints
 
 
-def on_generated_files(test: Callable[[bytes, By, Context], None]) -> Callable[..., None]:
-    """Return a test that runs on many well-formed files, once for each ``by`` and ``context``."""
-    generated: Callable[..., None] = settings(max_examples=example_count(150), deadline=None)(
-        given(song=songs)(test)
-    )
-    pytest.mark.parametrize(("by", "context"), SPLIT_OPTIONS)(generated)
-    return generated
+@settings(max_examples=example_count(200, nightly=1200), deadline=None)
+@given(song=songs)
+def test_every_invariant_holds(song: bytes) -> None:
+    oracle = Oracle(parse_song(song))
+    for by, context in SPLIT_OPTIONS:
+        note(f"by={by} context={context}")
+        check_every_invariant(invariants.split_and_read(song, by, context, oracle))
 
 
-@on_generated_files
-def test_every_invariant_holds(song: bytes, by: By, context: Context) -> None:
-    case = invariants.split_and_read(song, by, context)
+def check_every_invariant(case: invariants.SplitCase) -> None:
+    """Check one song with one ``by`` and ``context``."""
     check_that_it_is_well_formed(case)
     invariants.check_own_events_kept(case)
     invariants.check_note_times(case)
@@ -69,22 +68,18 @@ def check_that_others_read(case: invariants.SplitCase) -> None:
             assert read_with_symusic(out.split_track.data).notes.total() <= out.split_track.note_count
 
 
-BATCH = example_count(120)
-"""Number of generated files that other processes split too."""
-
-
 def test_without_the_compiler_every_result_is_the_same() -> None:
-    files = examples(songs, BATCH)
+    files = example_songs(example_count(30, nightly=120))
     assert fingerprint_files(files, NUMBA_DISABLE_JIT="1") == [fingerprints(data) for data in files]
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_results() -> None:
-    files = examples(songs, BATCH)
+    files = example_songs(example_count(40, nightly=120))
     assert fingerprint_files(files, PYTHONHASHSEED="4711") == [fingerprints(data) for data in files]
 
 
 def test_threads_that_split_at_once_do_not_disturb_each_other() -> None:
-    files = examples(songs, BATCH)
+    files = example_songs(example_count(40, nightly=120))
     sequential = [midiprism.split(data, by="program", context="full") for data in files]
     with ThreadPoolExecutor(4) as pool:
         concurrent = list(

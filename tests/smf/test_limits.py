@@ -29,6 +29,7 @@ from support.midi_writer import (
     track,
     vlq,
 )
+from support.nightly import nightly
 
 MELODY = track([*note(0, 60, 0, 96), *note(1, 62, 96, 96)])
 SONG = song(track([(0, tempo(400_000))]), MELODY, MELODY)
@@ -284,7 +285,7 @@ def song_of_every_kind() -> bytes:
 
 @needs_proc
 @pytest.mark.slow
-@pytest.mark.parametrize("context", ["conductor", "full"])
+@pytest.mark.parametrize("context", [*nightly("conductor"), "full"])
 def test_a_song_of_every_kind_of_event_takes_less_than_a_gigabyte(context: str) -> None:
     answer, growth = measure(song_of_every_kind(), context)
     assert int(answer) > 10_000_000

@@ -9,8 +9,8 @@ from midiprism.smf.plain_split import split_bytes, split_plainly
 from midiprism.smf.types import Problem
 from support.broken_files import BROKEN_FILES
 from support.corpus import corpus_share, needs_corpus, read_member
-from support.midi_strategies import examples, songs
-from support.sample_songs import sample_songs
+from support.midi_strategies import example_songs
+from support.sample_songs import FEW, sample_songs
 from support.split_process import SPLIT_OPTIONS
 
 DEFECT = Problem("internal", "It failed.")
@@ -62,12 +62,12 @@ def check_refusal(data: bytes, code: str) -> None:
 
 
 def test_plain_ways_give_the_bytes_of_sample_songs() -> None:
-    for song in sample_songs()[:40]:
+    for song in sample_songs(FEW)[:40]:
         check_plain_ways(song.data)
 
 
 def test_plain_ways_give_the_bytes_of_any_song() -> None:
-    for data in examples(songs, 60):
+    for data in example_songs(60):
         check_plain_ways(data)
 
 

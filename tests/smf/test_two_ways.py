@@ -16,7 +16,7 @@ from support import invariants
 from support.broken_files import BROKEN_FILES
 from support.dense_songs import dense_song
 from support.last_notes import check_last_notes
-from support.midi_strategies import example_count, examples, songs
+from support.midi_strategies import example_count, example_songs, songs
 from support.midi_writer import LONGEST_DELTA, note_on, raw_track, song, vlq
 from support.mutations import mutated_file
 from support.split_process import SPLIT_OPTIONS, fingerprint_files, fingerprints
@@ -38,7 +38,7 @@ def check_both_ways(data: bytes) -> None:
         assert plain_values(walked) == plain_values(fast)
 
 
-@settings(max_examples=example_count(200), deadline=None)
+@settings(max_examples=example_count(100, nightly=200), deadline=None)
 @given(song=songs)
 def test_both_ways_of_writing_give_the_same_bytes(song: bytes) -> None:
     check_both_ways(song)
@@ -46,16 +46,16 @@ def test_both_ways_of_writing_give_the_same_bytes(song: bytes) -> None:
 
 def test_both_ways_agree_on_tracks_that_play_on_many_channels() -> None:
     rng = Random(11)
-    for _ in range(example_count(200)):
+    for _ in range(example_count(100, nightly=200)):
         check_both_ways(dense_song(rng, long_gaps=rng.random() < 0.3))
 
 
 @pytest.mark.parametrize("batch", range(2))
 def test_both_ways_agree_on_damaged_files(batch: int) -> None:
     rng = Random(batch)
-    seeds = [*(case.data for case in BROKEN_FILES), *examples(songs, 40)]
+    seeds = [*(case.data for case in BROKEN_FILES), *example_songs(40)]
     seeds += [dense_song(rng, long_gaps=rng.random() < 0.3) for _ in range(40)]
-    for data in (*seeds, *(mutated_file(rng, seeds) for _ in range(example_count(300)))):
+    for data in (*seeds, *(mutated_file(rng, seeds) for _ in range(example_count(150, nightly=300)))):
         try:
             check_both_ways(data)
         except CorruptMidiError:
@@ -65,7 +65,7 @@ def test_both_ways_agree_on_damaged_files(batch: int) -> None:
 @pytest.mark.parametrize(("by", "context"), SPLIT_OPTIONS)
 def test_tracks_that_play_on_many_channels_are_divided_as_the_contract_says(by: By, context: Context) -> None:
     rng = Random(by + context)
-    for _ in range(example_count(60)):
+    for _ in range(example_count(20, nightly=60)):
         case = invariants.split_and_read(dense_song(rng), by, context)
         invariants.check_against_oracle(case)
         invariants.check_facts(case.outputs)

@@ -21,7 +21,7 @@ from midiprism.results.identity import Identity
 from midiprism.smf.types import CONTRACT_VERSION, By, Limits
 from midiprism.sources import open_source
 from support.broken_files import BROKEN_FILES
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 Rows = dict[str, list[str]]
 
@@ -58,7 +58,7 @@ def older_parts(**values: Any) -> RunParts:
 
 def song_bytes(first: int, last: int) -> list[bytes]:
     """Return sample songs."""
-    return [song.data for song in sample_songs()[first:last]]
+    return [song.data for song in sample_songs(max(FEW, last))[first:last]]
 
 
 def some_songs(count: int = 20, broken: int = 12) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ Ticks, pitches and channels come from few values, so that events often share a t
 conductor events collide.
 """
 
-from typing import TypeVar
+from functools import cache
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -31,13 +31,16 @@ from support.midi_writer import (
     time_signature,
     track,
 )
+from support.nightly import NIGHTLY
 
-T = TypeVar("T")
 
+def example_count(count: int, *, nightly: int | None = None) -> int:
+    """Return a number of examples: ``count``, or ``nightly`` in a nightly run, where it is given.
 
-def example_count(count: int) -> int:
-    """Return a number of examples: a quarter without the compiler, which makes each 100 times slower."""
-    return count if jit.ENABLED else count // 4
+    Without the compiler, which makes each 100 times slower, it is a quarter of them.
+    """
+    chosen = nightly if NIGHTLY and nightly is not None else count
+    return chosen if jit.ENABLED else chosen // 4
 
 
 MUSIC_END_TICK = 64 * 480
@@ -274,9 +277,10 @@ portable_songs = st.builds(
 """Files that other readers accept: no SMPTE division, format 2, unknown chunk or long header."""
 
 
-def examples(strategy: SearchStrategy[T], count: int, seed_value: int = 0) -> list[T]:
-    """Return ``count`` values of a strategy: always the same for the same ``seed_value``."""
-    values: list[T] = []
+@cache
+def example_songs(count: int, seed_value: int = 0) -> tuple[bytes, ...]:
+    """Return ``count`` well-formed files of every kind: always the same for the same ``seed_value``."""
+    values: list[bytes] = []
 
     @seed(seed_value)
     @settings(
@@ -286,9 +290,9 @@ def examples(strategy: SearchStrategy[T], count: int, seed_value: int = 0) -> li
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(strategy)
-    def collect(value: T) -> None:
+    @given(songs)
+    def collect(value: bytes) -> None:
         values.append(value)
 
     collect()
-    return values[:count]
+    return tuple(values[:count])

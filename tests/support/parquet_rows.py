@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from midiprism import split
 from midiprism.stores.parquet.schema import ParquetLink, ParquetSong, ParquetTrack, path_text_and_bytes
-from support.sample_songs import sample_songs
+from support.sample_songs import FEW, sample_songs
 
 
 def _track(**values: Any) -> ParquetTrack:
@@ -68,7 +68,7 @@ def sample_rows() -> tuple[tuple[ParquetTrack, ...], tuple[ParquetLink, ...], tu
     tracks: dict[bytes, ParquetTrack] = {}
     links: list[ParquetLink] = []
     songs: list[ParquetSong] = []
-    for number, song in enumerate(sample_songs()[:60]):
+    for number, song in enumerate(sample_songs(FEW)[:60]):
         result = split(song.data)
         digest = blake3(song.data).digest()
         text, raw = path_text_and_bytes(b"\xe9t\xe9.mid" if number == 7 else song.path.encode())

@@ -30,7 +30,7 @@ def songs_of(client: TestClient, limit: int = 5) -> list[dict[str, Any]]:
 
 
 def test_the_joined_file_plays_what_the_song_plays(client: TestClient) -> None:
-    for song in songs_of(client):
+    for song in songs_of(client, 3):
         joined = client.get(song["download"]).content
         original = Path(song["paths"][0]).read_bytes()
         assert heard(joined) == heard(original)

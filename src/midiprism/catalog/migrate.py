@@ -25,7 +25,7 @@ _OLDER_BUILD_TABLE = "parents"
 def create_tables(connection: Connection) -> None:
     """Create the tables of a new catalog, in the newest version."""
     set_index_conditions(connection.dialect.name)
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
     alembic_version.create(connection)
     connection.execute(alembic_version.insert().values(version_num=CURRENT_VERSION))
 
