@@ -43,7 +43,7 @@ def segment(connection: sqlite3.Connection) -> tuple[dict[str, tuple[str, bytes]
     kept = {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}
     return {
         name: kept[name] for name in kept if not name.startswith("tracks.facts_version")
-    }, "key_strength" in "".join(reader.statements)
+    }, "role_strength" in "".join(reader.statements)
 
 
 def test_facts_that_no_track_has_are_null_without_being_read(connection: sqlite3.Connection) -> None:
