@@ -1,7 +1,7 @@
 """Tests of segments: facts that no track has are not read, and are NULL as those that are read."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ class RecordingReader(CatalogReader):
         super().__init__(connection, "catalog", None)
         self.statements: list[str] = []
 
-    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(
+        self, statement: str, values: Sequence[Any] = ()
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
         self.statements.append(statement)
         return super().stream(statement, values)
 
