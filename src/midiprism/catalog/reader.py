@@ -20,7 +20,7 @@ from midiprism.catalog.version import CURRENT_VERSION
 if TYPE_CHECKING:  # which loads SQLAlchemy
     from midiprism.catalog.catalog import Catalog
 
-_FETCH_ROWS = 10_000
+_FETCH_ROWS = 2_000
 _LOCK_TIMEOUT_SECONDS = 60.0
 _ROOM_BYTES = 1 << 20  # for the log and its index; without room, SQLite leaves empty files
 

@@ -23,8 +23,8 @@ class IdRange(NamedTuple):
 ALL_SONGS = IdRange(MIN_ID, MAX_ID)
 
 
-class SongCondition(NamedTuple):
-    """A condition on the ids of songs, which one query holds.
+class IdCondition(NamedTuple):
+    """A condition on ids, which one query holds.
 
     Attributes:
         template: SQL, with ``{}`` for the column.
@@ -39,18 +39,18 @@ class SongCondition(NamedTuple):
         return self.template.format(column)
 
 
-def song_conditions(ranges: Iterable[IdRange]) -> list[SongCondition]:
-    """Return conditions that together hold for the songs of some ranges: long ranges, and lists of ids."""
-    found: list[SongCondition] = []
+def id_conditions(ranges: Iterable[IdRange]) -> list[IdCondition]:
+    """Return conditions that together hold for the ids of some ranges: long ranges, and lists of ids."""
+    found: list[IdCondition] = []
     ids: list[int] = []
-    for songs in ranges:
-        if songs.last - songs.first >= _SHORT_RANGE:
-            found.append(SongCondition("{} BETWEEN ? AND ?", songs))
+    for first, last in ranges:
+        if last - first >= _SHORT_RANGE:
+            found.append(IdCondition("{} BETWEEN ? AND ?", (first, last)))
         else:
-            ids += range(songs.first, songs.last + 1)
+            ids += range(first, last + 1)
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[start : start + _IDS_PER_QUERY]
-        found.append(SongCondition(f"{{}} IN ({', '.join('?' * len(part))})", part))
+        found.append(IdCondition(f"{{}} IN ({', '.join('?' * len(part))})", part))
     return found
 
 
@@ -109,21 +109,21 @@ def run_times(reader: CatalogReader) -> dict[int, str]:
     return dict(reader.fetch("SELECT id, started_at FROM {runs}"))
 
 
-def song_sizes(reader: CatalogReader, songs: SongCondition) -> Rows:
+def song_sizes(reader: CatalogReader, songs: IdCondition) -> Rows:
     """Return the ids of songs with their numbers of links, in the order of the ids."""
     condition = songs.sql("id")
     statement = f"SELECT id, link_count FROM {{songs}} WHERE {condition} ORDER BY id"  # noqa: S608 - ours
     return reader.stream(statement, songs.values)
 
 
-def link_count(reader: CatalogReader, songs: SongCondition) -> int:
+def link_count(reader: CatalogReader, songs: IdCondition) -> int:
     """Return the number of links of songs."""
     statement = f"SELECT sum(link_count) FROM {{songs}} WHERE {songs.sql('id')}"  # noqa: S608 - names of ours
     ((count,),) = reader.fetch(statement, songs.values)
     return int(count or 0)
 
 
-def path_rows(reader: CatalogReader, songs: SongCondition) -> Rows:
+def path_rows(reader: CatalogReader, songs: IdCondition) -> Rows:
     """Return the paths that are there: id of the song, path, length of its root, name of the song."""
     statement = (
         "SELECT song_id, path, root_length, song_name FROM {song_paths} "  # noqa: S608 - names of ours
@@ -132,14 +132,14 @@ def path_rows(reader: CatalogReader, songs: SongCondition) -> Rows:
     return reader.stream(statement, songs.values)
 
 
-def song_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
+def song_rows(reader: CatalogReader, names: Sequence[str], songs: IdCondition) -> Rows:
     """Return ids of songs, followed by the columns of these names."""
     columns = ", ".join(("id", *names))
     statement = f"SELECT {columns} FROM {{songs}} WHERE {songs.sql('id')}"  # noqa: S608 - names of ours
     return reader.stream(statement, songs.values)
 
 
-def link_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
+def link_rows(reader: CatalogReader, names: Sequence[str], songs: IdCondition) -> Rows:
     """Return ids of songs, positions of links and ids of tracks, followed by the columns of these names.
 
     The links of a song are in the order of their positions.
@@ -152,11 +152,17 @@ def link_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition)
     return reader.stream(statement, songs.values)
 
 
-def track_rows(reader: CatalogReader, names: Sequence[str], songs: SongCondition) -> Rows:
-    """Return ids and runs of the tracks that songs have, followed by the columns of these names."""
-    columns = ", ".join(("id", "run_id", *names))
+def some_have_facts(reader: CatalogReader, tracks: IdCondition) -> bool:
+    """Return whether facts were computed for some of the tracks."""
     statement = (
-        f"SELECT {columns} FROM {{tracks}} WHERE id IN "  # noqa: S608 - names of ours
-        f"(SELECT track_id FROM {{links}} WHERE {songs.sql('song_id')})"
+        f"SELECT 1 FROM {{tracks}} WHERE facts_version IS NOT NULL AND {tracks.sql('id')} "  # noqa: S608 - ours
+        "LIMIT 1"
     )
-    return reader.stream(statement, songs.values)
+    return bool(reader.fetch(statement, tracks.values))
+
+
+def track_rows(reader: CatalogReader, names: Sequence[str], tracks: IdCondition) -> Rows:
+    """Return ids and runs of tracks, followed by the columns of these names."""
+    columns = ", ".join(("id", "run_id", *names))
+    statement = f"SELECT {columns} FROM {{tracks}} WHERE {tracks.sql('id')}"  # noqa: S608 - names of ours
+    return reader.stream(statement, tracks.values)

@@ -37,17 +37,15 @@ def encode_numbers(key: str, values: FloatArray) -> Arrays:
     """
     is_value = ~np.isnan(values)
     known = values[is_value]
-    sample = np.unique(known[:_SAMPLE])
-    distinct = sample if len(known) <= _SAMPLE else None
-    if distinct is None and len(sample) < _SAMPLE // 2:
-        distinct = np.unique(known)
-    if distinct is None or len(distinct) > MAX_CODES:
-        narrow = values.astype(np.float32)
-        is_exact = bool(np.all(narrow[is_value] == known))
-        return {f"{key}:raw": narrow if is_exact else values}
-    codes = np.zeros(len(values), _code_type(len(distinct)))
-    codes[is_value] = np.searchsorted(distinct, known) + 1
-    return {f"{key}:codes": codes, f"{key}:values": distinct}
+    if len(known) <= _SAMPLE or len(np.unique(known[:_SAMPLE])) < _SAMPLE // 2:
+        distinct, numbers = np.unique(known, return_inverse=True)
+        if len(distinct) <= MAX_CODES:
+            codes = np.zeros(len(values), _code_type(len(distinct)))
+            codes[is_value] = numbers + 1
+            return {f"{key}:codes": codes, f"{key}:values": distinct}
+    narrow = values.astype(np.float32)
+    is_exact = bool(np.all(narrow[is_value] == known))
+    return {f"{key}:raw": narrow if is_exact else values}
 
 
 def _code_type(values: int) -> type[np.unsignedinteger[Any]]:
@@ -78,22 +76,32 @@ class TextCollector:
             rows: take only these rows, in this order; None for all.
         """
         numbers = self.numbers() if rows is None else self.numbers()[rows]
-        texts = [*self._numbers]
-        used = np.flatnonzero(np.bincount(numbers, minlength=len(texts))).tolist()
-        known = ((texts[number] or "", number) for number in used if number)
-        folded = [(fold_text(text), text, number) for text, number in known]
-        folded.sort()
-        code_of = np.zeros(len(texts), _code_type(len(folded)))
-        code_of[[number for _, _, number in folded]] = np.arange(1, len(folded) + 1)
-        ranks = np.zeros(len(folded), np.uint32)
-        for index in range(1, len(folded)):
-            ranks[index] = ranks[index - 1] + (folded[index][0] != folded[index - 1][0])
-        return {
-            f"{key}:codes": code_of[numbers],
-            f"{key}:ranks": ranks,
-            **encode_blobs(f"{key}:texts", [text_bytes(text) for _, text, _ in folded]),
-            **encode_blobs(f"{key}:folded", [text_bytes(text) for text, _, _ in folded]),
-        }
+        return encode_texts(key, [*self._numbers], numbers)
+
+
+def encode_texts(key: str, texts: Sequence[str | None], numbers: Array) -> Arrays:
+    """Return the arrays of a column of texts.
+
+    Args:
+        key: name of the column.
+        texts: NULL, then those that may occur.
+        numbers: of the text of each row.
+    """
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(texts))).tolist()
+    known = ((texts[number] or "", number) for number in used if number)
+    folded = [(fold_text(text), text, number) for text, number in known]
+    folded.sort()
+    code_of = np.zeros(len(texts), _code_type(len(folded)))
+    code_of[[number for _, _, number in folded]] = np.arange(1, len(folded) + 1)
+    ranks = np.zeros(len(folded), np.uint32)
+    for index in range(1, len(folded)):
+        ranks[index] = ranks[index - 1] + (folded[index][0] != folded[index - 1][0])
+    return {
+        f"{key}:codes": code_of[numbers],
+        f"{key}:ranks": ranks,
+        **encode_blobs(f"{key}:texts", [text_bytes(text) for _, text, _ in folded]),
+        **encode_blobs(f"{key}:folded", [text_bytes(text) for text, _, _ in folded]),
+    }
 
 
 class _Numbers(dict[str | None, int]):
@@ -120,7 +128,7 @@ def collect_numbers(parts: Sequence[Array]) -> FloatArray:
 def narrowed(values: FloatArray) -> Array:
     """Return the same numbers in half of the memory, if that is exact."""
     narrow = values.astype(np.float32)
-    return narrow if np.array_equal(narrow, values, equal_nan=True) else values
+    return narrow if np.all((narrow == values) | np.isnan(values)) else values
 
 
 def text_at(blob: memoryview, starts: Array, index: int) -> bytes:

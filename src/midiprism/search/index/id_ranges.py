@@ -20,6 +20,14 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[IdRange]:
     return merged
 
 
+def ranges_of(ids: Array) -> list[IdRange]:
+    """Return ids as ranges that are sorted and do not touch."""
+    distinct = np.unique(ids)
+    firsts = np.flatnonzero(np.diff(distinct, prepend=distinct[:1] - 2) != 1)
+    lasts = np.append(firsts[1:], len(distinct)) - 1 if len(distinct) else firsts
+    return [*map(IdRange, distinct[firsts].tolist(), distinct[lasts].tolist())]
+
+
 def are_in_ranges(ids: Array, ranges: Sequence[IdRange]) -> BoolArray:
     """Return for each id whether it is in one of some ranges that are sorted and do not touch."""
     bounds = np.array(ranges, np.int64)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from midiprism.records.field import Field
-from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
+from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FACT_NAMES, TRACK_FIELDS
 from midiprism.search.query_fields import QUERY_FIELDS, SONG_NAME, SOURCE, QueryField
 
 Level = Literal["songs", "tracks", "links"]
@@ -55,6 +55,11 @@ def _declared_columns() -> Iterator[IndexColumn]:
 
 CATALOG_COLUMNS = tuple(dict.fromkeys(_declared_columns()))
 """Columns that the catalog has too."""
+
+FACT_COLUMNS = frozenset(
+    column for column in CATALOG_COLUMNS if column.level == "tracks" and column.name in TRACK_FACT_NAMES
+)
+"""Columns that are NULL for a track whose facts were not computed."""
 
 COLUMNS = (*CATALOG_COLUMNS, IndexColumn("songs", SOURCE, True), IndexColumn("tracks", ADDED, True))
 """All columns but ``song_name`` and ``shared``."""

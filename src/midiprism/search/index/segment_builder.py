@@ -1,7 +1,7 @@
 """Builds a segment of the index out of the catalog: the arrays of some songs, their links and tracks."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,11 @@ from midiprism.catalog.folding import fold_text
 from midiprism.catalog.queries.index_rows import (
     IdRange,
     Rows,
+    id_conditions,
     link_rows,
     path_rows,
     run_times,
-    song_conditions,
+    some_have_facts,
     song_rows,
     track_rows,
 )
@@ -29,10 +30,12 @@ from midiprism.search.index.encoding import (
     collect_numbers,
     encode_blobs,
     encode_numbers,
+    encode_texts,
     narrowed,
     text_bytes,
 )
-from midiprism.search.index.index_columns import ADDED, IndexColumn, Level, columns_of
+from midiprism.search.index.id_ranges import ranges_of
+from midiprism.search.index.index_columns import ADDED, FACT_COLUMNS, IndexColumn, Level, columns_of
 from midiprism.search.query_fields import SOURCE
 from midiprism.sources.file_types import source_of_song
 
@@ -45,10 +48,13 @@ class _RowCollector:
     Args:
         level: of the rows.
         leading: how many whole numbers come first.
+        absent: columns that are NULL in all rows, and that no query needs to read.
     """
 
-    def __init__(self, level: Level, leading: int) -> None:
-        self._columns = columns_of(level)
+    def __init__(self, level: Level, leading: int, absent: Set[IndexColumn] = frozenset()) -> None:
+        self._columns = [column for column in columns_of(level) if column not in absent]
+        self._level: Level = level
+        self._absent = absent
         self._leading: list[list[Array]] = [[] for _ in range(leading)]
         self._texts = {column: TextCollector() for column in self._columns if column.is_text}
         self._numbers: dict[IndexColumn, list[Array]] = {
@@ -57,19 +63,19 @@ class _RowCollector:
 
     @property
     def names(self) -> list[str]:
-        """The names of the catalog's columns."""
+        """The names of the catalog's columns that are to be read."""
         return [column.name for column in self._columns]
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Add rows."""
         values = [*zip(*rows, strict=True)]
         for parts, column_values in zip(self._leading, values, strict=False):
-            parts.append(np.array(column_values, np.int64))
+            parts.append(np.fromiter(column_values, np.int64, len(rows)))
         for column, column_values in zip(self._columns, values[len(self._leading) :], strict=True):
             if column.is_text:
                 self._texts[column].add(column_values)
             else:
-                self._numbers[column].append(narrowed(np.array(column_values, np.float64)))
+                self._numbers[column].append(narrowed(np.fromiter(column_values, np.float64, len(rows))))
 
     def add_all(self, streams: Iterable[Rows]) -> None:
         """Add the rows of some queries."""
@@ -85,14 +91,23 @@ class _RowCollector:
         """Return the arrays of all columns, with these rows in this order; -1 stands for a row of NULLs."""
         is_there = rows >= 0
         arrays: Arrays = {}
-        for column in self._columns:
-            if column.is_text:
+        for column in columns_of(self._level):
+            if column in self._absent:
+                arrays |= _encode_nulls(column, len(rows))
+            elif column.is_text:
                 arrays |= self._texts[column].encode(column.key, rows)
             else:
                 values = np.full(len(rows), np.nan)
                 values[is_there] = collect_numbers(self._numbers.pop(column))[rows[is_there]]
                 arrays |= encode_numbers(column.key, values)
         return arrays
+
+
+def _encode_nulls(column: IndexColumn, count: int) -> Arrays:
+    """Return the arrays of a column that is NULL in all rows."""
+    if column.is_text:
+        return encode_texts(column.key, [None], np.zeros(count, np.int32))
+    return encode_numbers(column.key, np.full(count, np.nan))
 
 
 class _Songs:
@@ -151,15 +166,17 @@ def build_segment(reader: CatalogReader, ranges: Iterable[IdRange]) -> ArraysInM
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    conditions = song_conditions(ranges)
+    conditions = id_conditions(ranges)
     with _without_gc():
         songs = _Songs(_rows_of(path_rows(reader, condition) for condition in conditions))
         facts = _RowCollector("songs", 1)
         facts.add_all(song_rows(reader, facts.names, condition) for condition in conditions)
         links = _RowCollector("links", 3)
         links.add_all(link_rows(reader, links.names, condition) for condition in conditions)
-        tracks = _RowCollector("tracks", 2)
-        tracks.add_all(track_rows(reader, tracks.names, condition) for condition in conditions)
+        linked = id_conditions(ranges_of(links.leading(2)))
+        has_facts = any(some_have_facts(reader, condition) for condition in linked)
+        tracks = _RowCollector("tracks", 2, frozenset() if has_facts else FACT_COLUMNS)
+        tracks.add_all(track_rows(reader, tracks.names, condition) for condition in linked)
     return _join(songs, facts, links, tracks, run_times(reader))
 
 

@@ -20,8 +20,8 @@ from midiprism.catalog.queries.index_rows import (
     catalog_state,
     commits,
     highest_song_id,
+    id_conditions,
     link_count,
-    song_conditions,
     song_sizes,
 )
 from midiprism.catalog.reader import CatalogReader, open_reader
@@ -39,7 +39,7 @@ from midiprism.search.index.generation import (
     write_generation,
     write_segment,
 )
-from midiprism.search.index.id_ranges import are_in_ranges, merge_ranges
+from midiprism.search.index.id_ranges import are_in_ranges, merge_ranges, ranges_of
 from midiprism.search.index.segment_builder import build_segment
 from midiprism.search.index.segment_files import make_segment_files
 
@@ -276,7 +276,7 @@ class _Update:
         links = 0
         for songs in ranges:
             first = songs.first
-            for condition in song_conditions([songs]):
+            for condition in id_conditions([songs]):
                 for rows in song_sizes(self._reader, condition):
                     for song_id, count in rows:
                         links += count
@@ -292,7 +292,7 @@ class _Update:
         self, helper: Helper, folder: str, ranges: Sequence[IdRange]
     ) -> list[IndexedSegment]:
         """Return the segments of some songs, of which another process makes a half if they are not few."""
-        links = sum(link_count(self._reader, condition) for condition in song_conditions(ranges))
+        links = sum(link_count(self._reader, condition) for condition in id_conditions(ranges))
         max_links = min(MAX_SEGMENT_LINKS, max(FEW_LINKS, links // 2 + 1))
         parts = [*self._divide(ranges, max_links)]
         own, others = parts[: (len(parts) + 1) // 2], parts[(len(parts) + 1) // 2 :]
@@ -354,7 +354,7 @@ def _choose_merged(segments: Sequence[IndexedSegment]) -> tuple[list[IndexedSegm
     names = {id(segment) for segment in merged}
     kept = [segment for segment in segments if id(segment) not in names]
     ids = np.concatenate([np.empty(0, np.int64), *(segment.live_song_ids for segment in merged)])
-    return kept, [IdRange(first, last) for first, last in parse_ids(format_ids(ids.tolist()))]
+    return kept, ranges_of(ids)
 
 
 def _tier(segment: IndexedSegment) -> int:
