@@ -19,7 +19,7 @@ from midiprism.catalog import (
     open_catalog,
     open_read_only,
 )
-from midiprism.catalog.schema import metadata
+from midiprism.catalog.schema import links, metadata
 from midiprism.errors import CatalogError
 from midiprism.records.batches import make_storable
 from support import catalog_access
@@ -103,6 +103,18 @@ def test_two_identical_tracks_of_one_song_are_two_links(address: Address) -> Non
         content = track(1)
         committed = commit(catalog, 1, batch(song(b"/a.mid", 1, link(content), link(content, 1))))
     assert (committed.links, committed.tracks_new) == (2, 1)
+
+
+@pytest.mark.parametrize("number", [15, 16, 17, 40])
+def test_any_number_of_links_is_recorded_in_order(address: Address, number: int) -> None:
+    contents = [track(1), track(2), track(3, name=None)]
+    linked = [link(contents[index % 3], index) for index in range(number)]
+    with open_catalog(address) as catalog:
+        commit(catalog, catalog.begin_run({}, NOW), batch(song(b"/a.mid", 1, *linked)))
+        found = [(it.position, it.track_number, it.track_id) for it in catalog.fetch_all(select(links))]
+        ids = catalog.run_in_transaction(lambda: catalog.select_track_ids(it.digest for it in contents))
+    expected = [(index, index, ids[contents[index % 3].digest]) for index in range(number)]
+    assert sorted(found) == expected
 
 
 def test_ids_continue_after_the_catalog_is_reopened(address: Address) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, PackedTracks, concatenate
 from midiprism.records.fields import ProblemRecord, SongRecord
+from midiprism.records.null_column import NullColumn, is_all_null
 from support.records import link_record, song_record, track_record
 
 
@@ -70,3 +71,17 @@ def test_columns_are_selected_and_joined_by_rows() -> None:
     assert list(joined["number"]) == [2, 1, 2, 3]
     assert list(joined.with_columns(number=[0] * 4)["number"]) == [0, 0, 0, 0]
     assert len(Columns.from_rows(("number",), ())) == 0
+
+
+@given(st.lists(st.lists(st.none() | st.integers(0, 2), min_size=1, max_size=5), min_size=1, max_size=3))
+def test_columns_of_nothing_but_none_hold_the_same_values_compacted(parts: list[list[int | None]]) -> None:
+    plain = [Columns({"number": range(len(part)), "value": part}) for part in parts]
+    compacted = [columns.compacted() for columns in plain]
+    whole = concatenate(compacted)
+    assert whole == concatenate(plain)
+    assert pickle.loads(pickle.dumps(whole)) == whole
+    backwards = [*reversed(range(len(whole)))]
+    assert whole.take(backwards) == concatenate(plain).take(backwards)
+    assert list(whole["value"][1:]) == list(whole["value"])[1:]
+    is_null = all(value is None for part in parts for value in part)
+    assert isinstance(whole["value"], NullColumn) == is_null == is_all_null(list(whole["value"]))

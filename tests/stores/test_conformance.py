@@ -79,10 +79,10 @@ def store_tracks(store: TrackStore, contents: list[bytes], run_id: int = 1) -> l
             record.stem,
             record.digest,
             record.digest_digits,
-            written.shards[position.shard_index].name,
-            position.row,
+            written.shards[shard].name,
+            row,
         )
-        for record, position in zip(records, written.track_positions, strict=True)
+        for record, shard, row in zip(records, *written.track_positions, strict=True)
     ]
 
 

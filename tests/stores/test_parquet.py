@@ -48,7 +48,7 @@ def test_written_rows_are_read(store: ParquetStore) -> None:
     written = store.shards.write_tracks("1-1", rows_to_columns(rows))
     assert [shard.name for shard in written.shards] == ["tracks/tracks-1-1-0.parquet"]
     assert list(store.shards.rows(written.shards[0].name)) == list(rows)
-    for row, (shard, place) in zip(rows, written.row_locations, strict=True):
+    for row, shard, place in zip(rows, *written.row_locations, strict=True):
         assert read(store, written.shards[shard].name, place, row.blake3) == row.music
     linked = store.shards.write_links("1-1", rows_to_columns(links))
     assert [ParquetLink(*row) for row in store.shards.rows(linked.shards[0].name)] == list(links)
@@ -84,8 +84,8 @@ def test_shards_and_row_groups_are_bounded(store: ParquetStore, monkeypatch: pyt
     written = store.shards.write_tracks("2-9", rows_to_columns(rows))
     assert [shard.rows for shard in written.shards] == [1_100, 104, 1, 1, 3]
     assert [shard.name[-9:] for shard in written.shards] == [f"{number}.parquet" for number in range(5)]
-    assert len(set(written.row_locations)) == len(rows) == len(written.row_locations)
-    for row, (shard, place) in zip(rows, written.row_locations, strict=True):
+    assert len({*zip(*written.row_locations, strict=True)}) == len(rows)
+    for row, shard, place in zip(rows, *written.row_locations, strict=True):
         assert read(store, written.shards[shard].name, place, row.blake3) == row.music
     groups = [
         (group.num_rows, group.total_byte_size)
@@ -112,7 +112,7 @@ def test_parts_hold_every_row_once_and_keep_their_bounds(
 
 
 def test_nothing_to_write_makes_no_shard(store: ParquetStore, tmp_path: Path) -> None:
-    assert store.shards.write_tracks("1-1", rows_to_columns([])) == ([], [])
+    assert store.shards.write_tracks("1-1", rows_to_columns([])).shards == []
     assert tree(tmp_path) == []
 
 

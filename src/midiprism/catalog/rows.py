@@ -24,6 +24,7 @@ from sqlalchemy import (
 from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS, links, tracks
 from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, make_storable
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
+from midiprism.records.null_column import is_all_null
 
 T = TypeVar("T")
 TableColumns = dict[str, Sequence[Any]]
@@ -44,18 +45,23 @@ def query_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @lru_cache(64)
-def insert_statement(table: Table, dialect: Dialect, names: tuple[str, ...], **constants: int | None) -> str:
-    """Return the statement that inserts a row of ``table`` with values for some columns.
+def insert_statement(
+    table: Table, dialect: Dialect, names: tuple[str, ...], count: int = 1, **constants: int | None
+) -> str:
+    """Return the statement that inserts rows of ``table`` with values for some columns.
 
     Args:
         names: of these columns, in the order of the table.
+        count: number of rows.
         constants: values that are the same in all rows; a database takes a quarter longer for values that
             are bound to every row instead.
     """
     literals: dict[str, Any] = {
         name: literal_column("NULL" if value is None else str(value)) for name, value in constants.items()
     }
-    return str(insert(table).values(literals).compile(dialect=dialect, column_keys=[*names, *literals]))
+    one_row = str(insert(table).values(literals).compile(dialect=dialect, column_keys=[*names, *literals]))
+    beginning, values, row = one_row.partition(" VALUES ")
+    return f"{beginning}{values}{', '.join([row] * count)}"
 
 
 @cache
@@ -142,7 +148,7 @@ def filled_columns(table: Table, columns: Mapping[str, Sequence[Any]]) -> TableC
     return {
         column.name: values
         for column in table.columns
-        if (values := columns.get(column.name)) and values.count(None) < len(values)
+        if (values := columns.get(column.name)) and not is_all_null(values)
     }
 
 

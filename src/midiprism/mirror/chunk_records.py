@@ -27,7 +27,7 @@ from midiprism.smf.types import CONTRACT_VERSION
 from midiprism.sources import SongRef
 from midiprism.stores.files.layout import SHORT_DIGEST_DIGITS, track_stem
 from midiprism.stores.shard_sink import WrittenShards
-from midiprism.stores.sharded import RowLocation, WrittenShard
+from midiprism.stores.sharded import RowLocation, RowLocations, WrittenShard
 
 PATHS_PER_RECORD = 50_000
 
@@ -294,10 +294,14 @@ class StoredShards:
     def write_shards(self, new_tracks: Columns, linked_songs: Sequence[LinkedSongs]) -> WrittenShards:
         songs = [digest for linked in linked_songs for digest in linked.digests]
         if not len(new_tracks) and not songs:
-            return WrittenShards((), (), ())  # the chunk was recorded before
+            return WrittenShards()  # the chunk was recorded before
         try:
             places = [*map(self._tracks.__getitem__, new_tracks["digest"])]
-            return WrittenShards(self._shards, places, [*map(self._links.__getitem__, songs)])
+            return WrittenShards(
+                self._shards,
+                RowLocations([place.shard_index for place in places], [place.row for place in places]),
+                [*map(self._links.__getitem__, songs)],
+            )
         except KeyError:
             raise GenerationError("A file of the manifest lacks a track or a link: it is damaged.") from None
 

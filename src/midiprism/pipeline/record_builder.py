@@ -237,11 +237,11 @@ class BatchBuilder:
 
     def songs(self) -> Columns:
         """Return the songs that were added."""
-        return Columns.from_rows(SONG_COLUMN_NAMES, self._song_rows)
+        return Columns.from_rows(SONG_COLUMN_NAMES, self._song_rows).compacted()
 
     def links_and_tracks(self) -> tuple[Columns, Columns]:
         """Return the links of these songs, and the tracks that the links lead to."""
-        links, tracks = Columns(self._links), Columns(self._tracks)
+        links, tracks = Columns(self._links).compacted(), Columns(self._tracks).compacted()
         if not self.has_rejected_tracks:
             return links, tracks
         # Other tracks of a song with a rejected track were stored for nothing.

@@ -10,6 +10,7 @@ from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
+from midiprism.records.null_column import NullColumn, is_all_null
 from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.records.track_record import TrackRecord
 
@@ -72,20 +73,43 @@ class Columns:
 
     def take(self, indices: Sequence[int]) -> "Columns":
         """Return the columns of the rows with these indices, in this order."""
-        if len(indices) == len(self) and all(map(int.__eq__, indices, range(len(self)))):
+        if len(indices) == len(self) and [*indices] == [*range(len(self))]:
             return self
-        return Columns({name: [*map(column.__getitem__, indices)] for name, column in self._values.items()})
+        return Columns({name: _taken(column, indices) for name, column in self._values.items()})
 
     def with_columns(self, **values: Sequence[Any]) -> "Columns":
         """Return these columns with some more, or with other values for some."""
         return Columns({**self._values, **values})
+
+    def compacted(self) -> "Columns":
+        """Return these columns, with those that have nothing but None as ``NullColumn``."""
+        return Columns(
+            {
+                name: NullColumn(len(values)) if is_all_null(values) else values
+                for name, values in self._values.items()
+            }
+        )
 
 
 def concatenate(parts: Sequence[Columns]) -> Columns:
     """Return the rows of all parts, which have the same columns, one part after the other."""
     if len(parts) == 1:
         return parts[0]
-    return Columns({name: [*chain.from_iterable(part[name] for part in parts)] for name in parts[0].names})
+    return Columns({name: joined_column([part[name] for part in parts]) for name in parts[0].names})
+
+
+def joined_column(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """Return the values of all parts, one part after the other."""
+    if parts and all(isinstance(part, NullColumn) for part in parts):
+        return NullColumn(sum(map(len, parts)))
+    return [*chain.from_iterable(parts)]
+
+
+def _taken(column: Sequence[Any], indices: Sequence[int]) -> Sequence[Any]:
+    """Return the values at these indices, in this order."""
+    if isinstance(column, NullColumn):
+        return NullColumn(len(indices))
+    return [*map(column.__getitem__, indices)]
 
 
 NO_SONGS = Columns.from_rows(SONG_COLUMN_NAMES, ())

@@ -180,10 +180,8 @@ class Compactor:
 
     def _move_tracks(self, rows_by_id: Mapping[int, ParquetTrack], written: ShardWriteResult) -> None:
         """Record that tracks are in new shards."""
-        positions = [
-            (track_id, location.shard_index, location.row)
-            for track_id, location in zip(rows_by_id, written.row_locations, strict=True)
-        ]
+        locations = written.row_locations
+        positions = [*zip(rows_by_id, locations.shard_indexes, locations.rows, strict=True)]
         self._index.move_tracks(written.shards, positions, self._recorded_run_id)
 
     def _delete_from_shard(self, shard: KnownShard | None, track_ids: Sequence[int]) -> int:

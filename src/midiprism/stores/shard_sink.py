@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 from midiprism.records.batches import Columns, LinkedSongs
-from midiprism.stores.sharded import RowLocation, WrittenShard
+from midiprism.stores.sharded import RowLocations, WrittenShard
 
 
 class WrittenShards(NamedTuple):
@@ -17,9 +17,9 @@ class WrittenShards(NamedTuple):
         link_shard_indexes: for each song the index of the shard that holds its links.
     """
 
-    shards: Sequence[WrittenShard]
-    track_positions: Sequence[RowLocation]
-    link_shard_indexes: Sequence[int]
+    shards: Sequence[WrittenShard] = ()
+    track_positions: RowLocations = RowLocations()
+    link_shard_indexes: Sequence[int] = ()
 
 
 class ShardSink(Protocol):

@@ -40,6 +40,13 @@ class RowLocation(NamedTuple):
     row: int
 
 
+class RowLocations(NamedTuple):
+    """The places of rows that were written, as columns: of each row what ``RowLocation`` has of one."""
+
+    shard_indexes: Sequence[int] = ()
+    rows: Sequence[int] = ()
+
+
 class ShardWriteResult(NamedTuple):
     """Shards that were written, and the places of the rows.
 
@@ -49,7 +56,7 @@ class ShardWriteResult(NamedTuple):
     """
 
     shards: list[WrittenShard]
-    row_locations: list[RowLocation]
+    row_locations: RowLocations
 
 
 class CheckedTrack(NamedTuple):

@@ -161,8 +161,8 @@ class BatchCommit:
             "FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) p (id, shard, row) WHERE t.id = p.id",
             (
                 recorded.new_ids,
-                [shard_ids[position.shard_index] for position in written.track_positions],
-                [position.row for position in written.track_positions],
+                [*map(shard_ids.__getitem__, written.track_positions.shard_indexes)],
+                [*written.track_positions.rows],
             ),
         )
         self._driver_connection.execute(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
@@ -14,18 +14,10 @@ from midiprism.catalog.commit_hook import BatchTransaction, CommitHook, run_hook
 from midiprism.catalog.commit_result import CommitResult
 from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.late_facts import add_late_facts, with_facts_of_later
-from midiprism.catalog.schema import (
-    batches,
-    links,
-    removed_songs,
-    removed_tracks,
-    runs,
-    song_paths,
-    songs,
-    tracks,
-)
+from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
 from midiprism.catalog.song_facts import SongFacts
 from midiprism.catalog.sqlite.file import PROGRESS_STEPS
+from midiprism.catalog.sqlite.new_rows import NewRows
 from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
 from midiprism.catalog.types import KnownSong
 from midiprism.errors import CatalogError
@@ -36,9 +28,6 @@ from midiprism.stores.shard_sink import ShardSink, WrittenShards, removing_on_er
 class SqliteCatalog(Catalog):
     """The catalog of a result in its own folder.
 
-    It assigns ids itself, and writes rows by the driver: SQLAlchemy's work per row would take longer than the
-    database's.
-
     Args:
         address: path of the file.
         connection: to it.
@@ -48,7 +37,7 @@ class SqliteCatalog(Catalog):
     def __init__(self, address: str, connection: Connection, hooks: Sequence[CommitHook] = ()) -> None:
         super().__init__(address, connection)
         self._hooks = tuple(hooks)
-        self._last_ids: dict[str, int] = {}
+        self._rows = NewRows(connection)
         self._prepared: PreparedCommit | None = None
         self._song_facts = SongFacts(self._select_by_keys)
 
@@ -87,7 +76,7 @@ class SqliteCatalog(Catalog):
         return int(count * size)
 
     def reserve_ids(self, table: Table, highest_id: int) -> None:
-        self._last_ids[table.name] = max(highest_id, self.run_in_transaction(lambda: self._highest_id(table)))
+        self.run_in_transaction(lambda: self._rows.reserve_ids(table, highest_id))
 
     def commit(
         self, run_id: int, batches: Sequence[BatchRecord], now: str, shard_sink: ShardSink | None = None
@@ -129,65 +118,76 @@ class SqliteCatalog(Catalog):
             with translate_errors(self.path), self.connection.begin():
                 yield
         except BaseException:
-            self._last_ids.clear()  # of rows that were rolled back
+            self._rows.forget_ids()
             raise
 
     def _prepare(self, run_id: int, batches: Sequence[BatchRecord]) -> PreparedCommit:
-        digests = chain.from_iterable(batch.songs["digest"] for batch in batches)
-        known = self.select_songs({digest for digest in digests if digest is not None})
-        prepared_batches = [self._classify_songs(run_id, batch, known) for batch in batches]
+        song_digests = chain.from_iterable(batch.songs["digest"] for batch in batches)
+        known = self.select_songs({digest for digest in song_digests if digest is not None})
+        recorded: dict[bytes, int] = {}
+        prepared_batches = [self._classify_songs(run_id, batch, known, recorded) for batch in batches]
         wanted = chain.from_iterable(map(_wanted_digests, prepared_batches))
         ids = self.select_track_ids(dict.fromkeys(wanted))
         prepared = PreparedCommit(run_id, prepared_batches, ids, dict(ids))
         new_tracks = []
         for batch in prepared_batches:
             linked = batch.linked_songs
+            digests = batch.record.tracks["digest"]
             new = [
-                (digest, index)
+                index
                 for digest, index in zip(linked.track_digests, linked.track_indices, strict=True)
                 if digest not in ids
             ]
             if stored := batch.record.stored_tracks:
                 linked_digests = {*linked.track_digests}
                 new += [
-                    (digest, index)
-                    for index, digest in enumerate(batch.record.tracks["digest"][:stored])
+                    index
+                    for index, digest in enumerate(digests[:stored])
                     if digest not in ids and digest not in linked_digests
                 ]
-            new_ids = self._next_ids(tracks, len(new))
-            ids.update(zip([digest for digest, _ in new], new_ids, strict=True))
+            new_ids = self._rows.next_ids(tracks, len(new))
+            ids.update(zip(map(digests.__getitem__, new), new_ids, strict=True))
             prepared.new_track_ids += new_ids
-            new_tracks.append(batch.record.tracks.take([index for _, index in new]))
+            new_tracks.append(batch.record.tracks.take(new))
             batch.commit_result.tracks_new = len(new)
         if new_tracks:
             prepared.new_tracks = concatenate(new_tracks)
         return prepared
 
     def _classify_songs(
-        self, run_id: int, batch: BatchRecord, known: dict[bytes, KnownSong]
+        self, run_id: int, batch: BatchRecord, known: Mapping[bytes, KnownSong], recorded: dict[bytes, int]
     ) -> PreparedBatch:
-        """Return what is to be done with each song of a batch; add those that get an outcome to ``known``."""
+        """Return what is to be done with each song of a batch.
+
+        Args:
+            known: songs of earlier commits.
+            recorded: ids of the songs that get an outcome by this commit; those of the batch are added.
+        """
         prepared = PreparedBatch(batch)
         result = prepared.commit_result
         rows = batch.songs.rows(("digest", "outcome", "lost_bytes"))
+        ids = self._rows.free_ids(songs)
         for index, (digest, outcome, lost_bytes) in enumerate(rows):
-            known_song = known.get(digest)
-            if known_song is None:
-                if outcome is None:
-                    raise CatalogError(f"The catalog {self.path} has lost a song that it knew; run again.")
-                (song_id,) = self._next_ids(songs, 1)
-                prepared.new_songs.append(index)
-            else:
+            has_outcome = True
+            if digest in recorded:
+                song_id = recorded[digest]
+            elif (known_song := known.get(digest)) is not None:
                 song_id = known_song.id
-                if outcome is None or not batch.replaces_outcomes or known_song.run_id == run_id:
-                    result.paths_of_known_songs += 1
-                    prepared.path_song_ids.append(song_id)
-                    continue
-                prepared.replaced_songs.append(index)
+                if outcome is not None and batch.replaces_outcomes and known_song.run_id != run_id:
+                    has_outcome = False
+                    prepared.replaced_songs.append(index)
+            elif outcome is None:
+                raise CatalogError(f"The catalog {self.path} has lost a song that it knew; run again.")
+            else:
+                song_id, has_outcome = next(ids), False
+                prepared.new_songs.append(index)
             prepared.path_song_ids.append(song_id)
+            if has_outcome:
+                result.paths_of_known_songs += 1
+                continue
             result.count_song(outcome, lost_bytes)
             if digest is not None:
-                known[digest] = KnownSong(song_id, outcome, batch.contract_version, run_id)
+                recorded[digest] = song_id
         changed = [*prepared.new_songs, *prepared.replaced_songs]
         prepared.linked_songs = LinkedSongs.of(batch, prepared.ids_of(changed), changed)
         result.outcomes_replaced = len(prepared.replaced_songs)
@@ -201,7 +201,7 @@ class SqliteCatalog(Catalog):
             written = (
                 shard_sink.write_shards(prepared.new_tracks, _linked_songs(prepared))
                 if shard_sink
-                else WrittenShards((), (), ())
+                else WrittenShards()
             )
             song_shards = self._insert_tracks_and_shards(prepared, written)
             for batch in prepared.batches:
@@ -214,10 +214,10 @@ class SqliteCatalog(Catalog):
         """Record tracks and shards. Return the id of its shard for each song with links in one of them."""
         shard_ids = self.insert_shards(written.shards, prepared.run_id)
         columns = rows.track_table_columns(prepared.new_track_ids, prepared.new_tracks)
-        if written.track_positions:
-            columns["shard_id"] = [shard_ids[position.shard_index] for position in written.track_positions]
-            columns["shard_row"] = [position.row for position in written.track_positions]
-        self._insert(tracks, columns, run_id=prepared.run_id)
+        if written.track_positions.rows:
+            columns["shard_id"] = [*map(shard_ids.__getitem__, written.track_positions.shard_indexes)]
+            columns["shard_row"] = written.track_positions.rows
+        self._rows.insert(tracks, columns, run_id=prepared.run_id)
         if prepared.batches:
             prepared.batches[0].commit_result.shards = written.shards
         song_ids = chain.from_iterable(linked.song_ids for linked in _linked_songs(prepared))
@@ -240,30 +240,29 @@ class SqliteCatalog(Catalog):
         new_ids = batch.ids_of(batch.new_songs)
         columns = rows.song_table_columns(new_ids, record, batch.new_songs)
         columns["shard_id"] = [*map(song_shards.get, new_ids)]
-        self._insert(songs, columns, contract_version=record.contract_version, run_id=run_id)
+        self._rows.insert(songs, columns, contract_version=record.contract_version, run_id=run_id)
         linked = batch.linked_songs
         # Tracks that occur only in songs that keep an earlier outcome are not recorded.
-        track_ids = [prepared.track_ids.get(digest, 0) for digest in record.tracks["digest"]]
-        self._insert(
+        track_ids = [*map(prepared.track_ids.get, record.tracks["digest"], repeat(0))]
+        self._rows.insert(
             links, rows.link_table_columns(linked.song_ids, linked.link_counts, linked.links, track_ids)
         )
         changed_songs = {*batch.path_song_ids, *self._update_paths(batch)}
-        self.connection.execute(
-            insert(batches).values(
-                id=self._next_ids(batches, 1)[0],
-                run_id=run_id,
-                songs=len(batch.new_songs) + len(batch.replaced_songs),
-                links=result.links,
-                tracks_new=result.tracks_new,
-                files_written=record.files_written + len(result.shards),
-                bytes_written=record.bytes_written + result.shard_bytes,
-                disk_bytes=record.disk_bytes + result.shard_bytes,
-                seconds=record.seconds,
-                committed_at=now,
-                changed_songs=format_ids(changed_songs),
-                changed_tracks=format_ids(changed_tracks) or None,
-            )
-        )
+        row = {
+            "id": self._rows.next_ids(batches, 1)[0],
+            "run_id": run_id,
+            "songs": len(batch.new_songs) + len(batch.replaced_songs),
+            "links": result.links,
+            "tracks_new": result.tracks_new,
+            "files_written": record.files_written + len(result.shards),
+            "bytes_written": record.bytes_written + result.shard_bytes,
+            "disk_bytes": record.disk_bytes + result.shard_bytes,
+            "seconds": record.seconds,
+            "committed_at": now,
+            "changed_songs": format_ids(changed_songs),
+            "changed_tracks": format_ids(changed_tracks) or None,
+        }
+        self._rows.insert(batches, {name: (value,) for name, value in row.items()})
 
     def _replace_songs(
         self, prepared: PreparedCommit, batch: PreparedBatch, song_shards: Mapping[int, int]
@@ -316,7 +315,7 @@ class SqliteCatalog(Catalog):
         digests = self._select_by_keys((songs.c.id, songs.c.digest), songs.c.id, replaced)
         forgotten = [song_id for song_id, digest in digests if digest is None]
         self._delete(song_paths.c.path, [*existing])
-        self._insert(song_paths, columns)
+        self._rows.insert(song_paths, columns)
         self._delete(songs.c.id, forgotten)
         return replaced
 
@@ -343,34 +342,6 @@ class SqliteCatalog(Catalog):
     @property
     def _driver_connection(self) -> Any:
         return self.connection.connection.dbapi_connection
-
-    def _insert(self, table: Table, columns: rows.TableColumns, **constants: int | None) -> None:
-        """Insert rows.
-
-        Args:
-            constants: values that are the same in all rows.
-        """
-        if next(iter(columns.values())):
-            filled = rows.filled_columns(table, columns)
-            statement = rows.insert_statement(table, self.connection.dialect, tuple(filled), **constants)
-            self._driver_connection.executemany(statement, zip(*filled.values(), strict=True))
-
-    def _next_ids(self, table: Table, count: int) -> range:
-        """Return the next ids of a table; they are counted here, since there is one writer."""
-        name = table.name
-        if name not in self._last_ids:
-            self._last_ids[name] = self._highest_id(table)
-        first = self._last_ids[name] + 1
-        self._last_ids[name] += count
-        return range(first, first + count)
-
-    def _highest_id(self, table: Table) -> int:
-        """Return the highest id of a table, also of rows that were removed and may be put back."""
-        tables = [table, *([_REMOVED_ROWS[table]] if table in _REMOVED_ROWS else [])]
-        return max(self.connection.scalar(select(func.max(it.c.id))) or 0 for it in tables)
-
-
-_REMOVED_ROWS = {songs: removed_songs, tracks: removed_tracks}
 
 
 def _is_of(prepared: PreparedCommit, records: Sequence[BatchRecord]) -> bool:

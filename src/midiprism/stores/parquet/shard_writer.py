@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, repeat
 
 from midiprism.errors import MidiprismError, StoreError
-from midiprism.records.batches import BatchRecord, Columns, LinkedSongs
+from midiprism.records.batches import BatchRecord, Columns, LinkedSongs, joined_column
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS
 from midiprism.stores.parquet.schema import MUSIC_COLUMN, ColumnValues
 from midiprism.stores.parquet.shard_set import ParquetShards
@@ -100,7 +100,7 @@ def link_columns(linked_songs: Sequence[LinkedSongs]) -> ColumnValues:
     counts = [*chain.from_iterable(songs.link_counts for songs in linked_songs)]
     song_digests = chain.from_iterable(songs.digests for songs in linked_songs)
     facts = {
-        field.parquet_name: [*chain.from_iterable(songs.links[field.name] for songs in linked_songs)]
+        field.parquet_name: joined_column([songs.links[field.name] for songs in linked_songs])
         for field in LINK_FIELDS
         if field.parquet_name
     }

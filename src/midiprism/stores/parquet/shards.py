@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from io import BufferedWriter
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -39,7 +40,7 @@ from midiprism.stores.parquet.schema import (
     make_table,
     table_to_rows,
 )
-from midiprism.stores.sharded import CheckedTrack, RowLocation, ShardWriteResult, WrittenShard
+from midiprism.stores.sharded import CheckedTrack, RowLocations, ShardWriteResult, WrittenShard
 from midiprism.stores.types import FileStatus, ScannedEntry
 
 SHARD_ROWS = 50_000
@@ -111,7 +112,9 @@ class ShardFolder:
         """
         count = count_rows(column_values)
         sizes = list(map(len, column_values[MUSIC_COLUMN])) if MUSIC_COLUMN in column_values else [0] * count
-        written = ShardWriteResult([], [])
+        shard_indexes: list[int] = []
+        rows: list[int] = []
+        written = ShardWriteResult([], RowLocations(shard_indexes, rows))
         try:
             make_folder(self._folder_path)
             most = SHARD_ROWS if self._kind.size_limited else max(1, count)
@@ -127,7 +130,8 @@ class ShardFolder:
                             raise file.first_error from None
                         raise
                 written.shards.append(WrittenShard(name, last - first, file.size, file.digest))
-                written.row_locations.extend([RowLocation(number, row) for row in range(last - first)])
+                shard_indexes += repeat(number, last - first)
+                rows += range(last - first)
             if written.shards:
                 fsync_folder(self._folder_path)
         except BaseException as error:
