@@ -38,6 +38,13 @@ def answer(data, count, wanted, number):
 @entry_point((array_of(np.int64), INT64))
 def fill(numbers, at):
     numbers[at] = 7
+
+@entry_point((array_of(np.uint8, readonly=True), INT64))
+def repeat(data, count):
+    out = np.empty(count * data.shape[0], np.uint8)
+    for index in range(out.shape[0]):
+        out[index] = data[index % data.shape[0]]
+    return out
 """
 
 
@@ -69,6 +76,11 @@ def test_none_and_an_empty_array_come_back(returning_module: tuple[Path, Path]) 
 def test_arrays_larger_than_the_scratch_memory_come_back(returning_module: tuple[Path, Path]) -> None:
     code = "a = answer(bytes([3]) * 200_000, 200_000, True, 1.0); print(a.doubled.sum(), len(a.rows))"
     assert run_returning(returning_module, code) == "1200000 2"
+
+
+def test_an_array_of_bytes_comes_back_as_bytes(returning_module: tuple[Path, Path]) -> None:
+    code = "print(repeat(b'ab', 2), repeat(b'ab', 0), repeat(b'ab', 2**20) == b'ab' * 2**20)"
+    assert run_returning(returning_module, code) == "b'abab' b'' True"
 
 
 def test_results_of_a_call_stay_when_others_follow(returning_module: tuple[Path, Path]) -> None:

@@ -1,7 +1,8 @@
 """Load machine code, and call it.
 
 A call passes the address of each array, that of the other arguments and of lengths, 8 bytes each, that of the
-room for results, and that of scratch memory for arrays among them. Those are copied, and never shared.
+room for results, and that of scratch memory for arrays among them. Those are copied, and never shared. An
+array of bytes becomes a ``bytes`` object.
 """
 
 import ctypes
@@ -80,7 +81,7 @@ def _make_caller(
         for name in (names[index] for index in arrays)
     )
     numbers = ", ".join(f"len({name})" if index in arrays else name for index, name in enumerate(names))
-    values, reading, dtypes = _result_code(code)
+    values, reading, names_of_results = _result_code(code)
     formats = "".join(_FORMATS[field.kind] for field in code.results)
     # Written out, as the constructors of dataclasses are: loops over arguments and results took as long as
     # the call.
@@ -102,12 +103,12 @@ def call({", ".join(names)}):
         "unpack": struct.Struct("=" + formats).unpack_from,
         "release": ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release_at),
         "frombuffer": np.frombuffer,
-        "copy_array": _copy_array,
+        "string_at": ctypes.string_at,
         "make_result": make_result,
         "Results": ctypes.c_char * (_MAX_RESULT_NUMBERS * _NUMBER_SIZE),
         "Scratch": ctypes.c_char * SCRATCH_SIZE,
         "spare": _spare,
-        **dtypes,
+        **names_of_results,
     }
     exec(source, names_in_source)  # noqa: S102 - of the names above alone
     caller: Callable[..., Any] = names_in_source["call"]
@@ -115,42 +116,36 @@ def call({", ".join(names)}):
 
 
 def _result_code(code: NativeCode) -> tuple[str, str, dict[str, Any]]:
-    """Return the list of results as source, the source that makes them, and the types that it names."""
+    """Return the list of results as source, the source that makes them, and the values that it names."""
     numbers: list[str] = []
     values: list[str] = []
     lines: list[str] = []
-    dtypes: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     owners: list[str] = []
     for index, field in enumerate(code.results):
         values.append(f"result{index}")
         if field.dtype is None:
             numbers.append(f"result{index}")
             continue
-        dtypes[f"dtype{index}"] = dtype = np.dtype(field.dtype)
+        names[f"dtype{index}"] = dtype = np.dtype(field.dtype)
         owner, at, length = f"owner{index}", f"at{index}", f"length{index}"
         numbers += [owner, at, length]
         owners.append(owner)
-        span = f"scratch[{at} : {at} + {length} * {dtype.itemsize}]"
+        size = f"{length} * {dtype.itemsize}"
+        octets = f"string_at({at}, {size}) if {owner} else scratch[{at} : {at} + {size}]"
+        is_bytes = dtype == np.uint8
+        names[f"empty{index}"] = b"" if is_bytes else np.empty(0, dtype)
         lines += [
-            f"    if {length} > 0 and not {owner}:",
-            f"        result{index} = frombuffer({span}, dtype{index})",
+            f"    if {length} > 0:",
+            f"        result{index} = {octets if is_bytes else f'frombuffer({octets}, dtype{index})'}",
             "    else:",
-            f"        result{index} = copy_array({owner}, {at}, {length}, dtype{index})",
+            f"        result{index} = empty{index} if {length} == 0 else None",
         ]
     if numbers:
         lines.insert(0, f"    {', '.join(numbers)}, = unpack(results)")
     if owners:
         lines += [f"    if {' or '.join(owners)}:", "        release(results)"]
-    return f"[{', '.join(values)}]", "\n".join(lines), dtypes
-
-
-def _copy_array(owner: int, address: int, length: int, dtype: Any) -> Any:
-    """Return an array that has an owner, an empty one, or None for one that is not there."""
-    if length < 0:
-        return None
-    if not owner or length == 0:
-        return np.empty(0, dtype)
-    return np.frombuffer(ctypes.string_at(address, length * dtype.itemsize), dtype)
+    return f"[{', '.join(values)}]", "\n".join(lines), names
 
 
 def _pointer(value: Any) -> Any:

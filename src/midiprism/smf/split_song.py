@@ -56,7 +56,6 @@ OUTPUT_TRACK_STRUCT = struct.Struct(
 )
 """A row of the kernel's output tracks: unpacks three times as fast as NumPy does."""
 
-
 PIECE_NAMES = list_piece_names()
 
 
@@ -153,11 +152,11 @@ def _to_split_song(
 def _to_split_tracks(
     unwrapped: Unwrapped, division: int, answer: KernelOutput, kinds: Mapping[int, str], names: NameReader
 ) -> list[SplitTrack]:
-    out = memoryview(answer.out)
-    data = bytes(unwrapped.data)  # which most are already
+    out, data = bytes(answer.out), bytes(unwrapped.data)  # which most are already
     tracks = []
     is_dual_mode = unwrapped.is_dual_mode
     chooser = choose_names(unwrapped.bytes_at, answer.texts, answer.output_tracks)
+    may_be_certain = names.encoding is None
     named: tuple[int, int, int] | None = None
     name = encoding = own_name = None
     stated_numbers: tuple[int, int, int, int] | None = None
@@ -193,14 +192,15 @@ def _to_split_tracks(
             part = track, channel, name_start, name_size
             own_start, own_size, _ = chooser.choose_own(part)
             name_start, name_size, _ = chooser.choose(part)
-        if (track, name_start, own_start) != named:
+        certain = None
+        if may_be_certain and own_start == name_start:
+            certain = read_certain_name(data[name_start : name_start + name_size])
+        if certain is not None:
+            name, encoding, own_name = certain
+            named = None
+        elif (track, name_start, own_start) != named:
             named = track, name_start, own_start
-            certain = None
-            if own_start == name_start and names.encoding is None:
-                certain = read_certain_name(data[name_start : name_start + max(name_size, 0)])
-            name, encoding, own_name = certain or names.read_with_own(
-                track, name_start, name_size, own_start, own_size
-            )
+            name, encoding, own_name = names.read_with_own(track, name_start, name_size, own_start, own_size)
         if (tempo_count, tempo, meter, key) != stated_numbers:  # mostly the tracks of a song state the same
             stated_numbers = tempo_count, tempo, meter, key
             ticks_per_quarter, quarters_per_minute, _, time_signature, key_signature = make_stated_meta(
@@ -217,7 +217,7 @@ def _to_split_tracks(
             family = own_family = TEXT_FAMILY
             lowest_pitch = highest_pitch = None
         values = (
-            out[start:stop].tobytes(),
+            out[start:stop],
             track,
             None if channel < 0 else channel,
             None if program < 0 else program,
