@@ -25,6 +25,12 @@ def test_every_invariant_holds(song: bytes) -> None:
         check_every_invariant(invariants.split_and_read(song, by, context, oracle))
 
 
+def test_the_oracle_sends_silent_members_of_a_zone_to_its_part() -> None:
+    events = b"\0\x99<\1\0\x99<\0\0\xc1\0\0\xb0e\0\0\xb0d\6\0\xb0\6\x0f\0\x9f\0\1\1\x90<\1\0\x90<\0\0\xff/\0"
+    song = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + len(events).to_bytes(4, "big") + events
+    check_every_invariant(invariants.split_and_read(song, "auto", "conductor"))
+
+
 def check_every_invariant(case: invariants.SplitCase) -> None:
     """Check one song with one ``by`` and ``context``."""
     check_that_it_is_well_formed(case)

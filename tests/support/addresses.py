@@ -232,6 +232,11 @@ class TrackUse:
         count = self._sounds.most_members.get((manager.port, manager.channel), 0)
         return manager.port == address.port and address.channel in members(manager.channel, count)
 
+    def manager_of_silent(self, address: Address) -> int | None:
+        """Return the manager of the zone, the lower first, that an address without notes is in at some time."""
+        managers = (LOWER_MANAGER, UPPER_MANAGER)
+        return next((it for it in managers if self.manages(Address(address.port, it), address)), None)
+
     def manages_any(self, manager: Address) -> bool:
         """Return whether an address manages others on which the track plays."""
         return any(self.manages(manager, each) for each in self.zones)

@@ -231,10 +231,11 @@ class Oracle:
                 yield ExpectedTrack(track, port, channel, use.program_of(use.addresses), [*events, end])
                 continue
             groups = use.instruments() if keeps_zones else [[address] for address in use.addresses]
+            joins = any(len(group) > 1 for group in groups)
             for group in groups:
                 port = self.port_of(track, {group[0].port})
                 channel = group[0].channel if len(group) == 1 else None
-                part = [each for each in placed if goes_to(each, group, use)]
+                part = [each for each in placed if goes_to(each, group, use, with_silent_members=joins)]
                 if by == "channel":
                     events = self.state_ports(track, part, context, is_whole=False)
                     yield ExpectedTrack(track, port, channel, use.program_of(group), [*events, end])
@@ -244,12 +245,21 @@ class Oracle:
                         yield ExpectedTrack(track, port, channel, program, [*events, end])
 
 
-def goes_to(placed: PlacedEvent, group: list[Address], use: TrackUse) -> bool:
-    """Return whether an event goes to the part of some addresses."""
+def goes_to(
+    placed: PlacedEvent, group: list[Address], use: TrackUse, *, with_silent_members: bool = False
+) -> bool:
+    """Return whether an event goes to the part of some addresses.
+
+    ``with_silent_members``: also what those addresses of their MPE zone send that play no note.
+    """
     event = placed.event
     if event.status >= SYSEX:
         return True
     address = Address(placed.port, event.status & 15)
+    if with_silent_members and address not in use.zones and address.port == group[0].port:
+        manager = use.manager_of_silent(address)
+        if manager is not None and manager == use.zones[group[0]]:
+            return True
     return address in group or (event.status >= 0xA0 and any(use.manages(address, each) for each in group))
 
 
