@@ -233,7 +233,7 @@ class TrackUse:
         return manager.port == address.port and address.channel in members(manager.channel, count)
 
     def manager_of_silent(self, address: Address) -> int | None:
-        """Return the manager of the zone, the lower first, that an address without notes is in at some time."""
+        """Return the manager of the zone that an address without notes is in, the lower first."""
         managers = (LOWER_MANAGER, UPPER_MANAGER)
         return next((it for it in managers if self.manages(Address(address.port, it), address)), None)
 
