@@ -12,7 +12,7 @@ import midiprism
 from midiprism.sample import generate_songs
 from support.song_tracer import MARK
 
-MAX_FILES = 26
+MAX_FILES = 28
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 

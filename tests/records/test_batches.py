@@ -5,9 +5,17 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, PackedTracks, concatenate
+from midiprism.records.batches import (
+    LINK_COUNT,
+    TRACK_INDEX,
+    BatchRecord,
+    Columns,
+    NullColumn,
+    PackedTracks,
+    concatenate,
+    is_all_null,
+)
 from midiprism.records.fields import ProblemRecord, SongRecord
-from midiprism.records.null_column import NullColumn, is_all_null
 from support.records import link_record, song_record, track_record
 
 

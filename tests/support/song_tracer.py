@@ -1,7 +1,8 @@
 """A profiler that writes down the source files through which one song passes, in all processes of a program.
 
 A file is written down if one of its functions receives or returns the song (its path, bytes, digest, tracks
-or a record), or if it is on the call stack at that moment. Compiled functions are not seen.
+or a record), or if it is on the call stack at that moment. Compiled functions are not seen, nor what they
+return.
 """
 
 import dataclasses
@@ -81,6 +82,8 @@ def _has_song(value: Any, digests: frozenset[bytes], depth: int = 0) -> bool:
     items: list[Any] = []
     if isinstance(value, dict):
         items = [*value, *value.values()]
+    elif type(value).__name__ == "KernelOutput":
+        return False
     elif isinstance(value, (tuple, list, set, frozenset)):
         items = [*value]
     elif type(value).__name__ == "Columns":

@@ -22,9 +22,15 @@ from sqlalchemy import (
 )
 
 from midiprism.catalog.schema import PATH_TABLE_FIELDS, SONG_TABLE_FIELDS, links, tracks
-from midiprism.records.batches import LINK_COUNT, TRACK_INDEX, BatchRecord, Columns, make_storable
+from midiprism.records.batches import (
+    LINK_COUNT,
+    TRACK_INDEX,
+    BatchRecord,
+    Columns,
+    is_all_null,
+    make_storable,
+)
 from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, ProblemRecord
-from midiprism.records.null_column import is_all_null
 
 T = TypeVar("T")
 TableColumns = dict[str, Sequence[Any]]

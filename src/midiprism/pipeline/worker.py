@@ -132,9 +132,9 @@ class Worker:
         self._files_written = self._bytes_written = self._disk_bytes = 0
         self._builder = BatchBuilder()
         self.counters[BATCH_NUMBER] = batch_number
-        # A batch may rely on earlier ones, unless it is leased, or comes after later ones.
         # The worker that died on a song before may have stored its tracks, without their facts.
         self._is_tried_alone = not in_order and len(batch) == 1
+        # A batch may rely on earlier ones, unless it is leased, or comes after later ones.
         if not in_order:
             self._store.forget_taken()
         if not in_order or lease is not None or len(self._seen_digests) > self._limits.cached_digests:

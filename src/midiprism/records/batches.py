@@ -6,11 +6,10 @@ A batch crosses to another process as columns because that is several times as f
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, pairwise, repeat
 from typing import Any, NamedTuple
 
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
-from midiprism.records.null_column import NullColumn, is_all_null
 from midiprism.records.outcomes import FAILED_OUTCOMES
 from midiprism.records.track_record import TrackRecord
 
@@ -25,6 +24,41 @@ TRACK_INDEX = "track_index"
 SONG_COLUMN_NAMES = (*(it.name for it in SONG_FIELDS), LINK_COUNT)
 LINK_COLUMN_NAMES = (*(it.name for it in LINK_FIELDS), TRACK_INDEX)
 TRACK_COLUMN_NAMES = tuple(it.name for it in TRACK_FIELDS)
+
+
+class NullColumn(Sequence[None]):
+    """A column of None, such as a fact of tracks where none are computed. Its rows take no memory or time.
+
+    Args:
+        length: number of rows.
+    """
+
+    __slots__ = ("_length",)
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[None]:
+        return repeat(None, self._length)
+
+    def __getitem__(self, index: Any) -> Any:
+        selected = range(self._length)[index]
+        return NullColumn(len(selected)) if isinstance(selected, range) else None
+
+    def __reduce__(self) -> tuple[type["NullColumn"], tuple[int]]:
+        return NullColumn, (self._length,)
+
+    def count(self, value: object) -> int:
+        """Return the number of rows if ``value`` is None; 0 for any other value."""
+        return self._length if value is None else 0
+
+
+def is_all_null(values: Sequence[Any]) -> bool:
+    """Return whether all values are None, of which there is at least one. Most columns show it at once."""
+    return len(values) > 0 and values[0] is None and values.count(None) == len(values)
 
 
 class Columns:

@@ -16,9 +16,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from midiprism.optional_packages import MissingPackageError
+from midiprism.records.batches import is_all_null
 from midiprism.records.field import Field
 from midiprism.records.fields import LINK_FIELDS, SONG_FIELDS, TRACK_FIELDS
-from midiprism.records.null_column import is_all_null
 from midiprism.records.track_record import TrackRecord
 from midiprism.stores.sharded import ColumnValues as ColumnValues
 
