@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import midiprism
+from midiprism.features import track_facts
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.track_facts import FactsCalculator
 from midiprism.records.fields import TRACK_FIELDS
@@ -286,6 +287,20 @@ def test_tracks_of_one_call_do_not_influence_each_other() -> None:
     calculator = FactsCalculator()
     assert calculator.columns(tracks, families) == together
     assert calculator.columns(tracks[::-1], families[::-1])["key"] == together["key"][::-1]
+
+
+def test_a_failure_does_not_change_the_facts_of_later_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        arguments[-1]["note_counts"] = 1  # as in the midst of a track
+        raise ZeroDivisionError
+
+    data = track(melody(C_MAJOR))
+    calculator = FactsCalculator()
+    with monkeypatch.context() as patch:
+        patch.setattr(track_facts, "facts_kernel", fail)
+        with pytest.raises(ZeroDivisionError):
+            calculator.columns([data], ["Piano"])
+    assert {name: it for name, (it,) in calculator.columns([data], ["Piano"]).items()} == facts_of(data)
 
 
 def test_no_tracks_give_empty_columns() -> None:

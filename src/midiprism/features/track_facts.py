@@ -44,6 +44,9 @@ class FactsCalculator:
     """Computes the facts of tracks; for one thread at a time."""
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self._walk = np.zeros(1, WALK)
         self._work = new_work_table()
 
@@ -56,9 +59,13 @@ class FactsCalculator:
         """
         facts = new_facts(len(tracks))
         drums = np.array([family == DRUM_FAMILY for family in families], np.int64)
-        for part in ranges_per_call(tracks):
-            data, ends = join_tracks(tracks[part])
-            facts_kernel(data, ends, drums[part], facts[part], self._walk, self._work)
+        try:
+            for part in ranges_per_call(tracks):
+                data, ends = join_tracks(tracks[part])
+                facts_kernel(data, ends, drums[part], facts[part], self._walk, self._work)
+        except BaseException:
+            self._clear()  # of what the kernel has left of a track
+            raise
         return _columns(facts, drums)
 
 
