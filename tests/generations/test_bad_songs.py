@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from midiprism import split
 from midiprism.features.track_facts import FactsCalculator
 from midiprism.generations import track_stores
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
+from midiprism.generations.fetching import ReadAhead
 from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
-from midiprism.generations.splitting import Machine
+from midiprism.generations.splitting import Machine, SongSplitter
 from midiprism.generations.verify import verify_generations
 from midiprism.objects import open_storage
+from midiprism.pipeline.batch import Batch, FinishedBatch
+from midiprism.records.batches import LINK_COUNT
 from midiprism.smf import split_song
 from midiprism.smf.types import SplitSong
 from support.failing_parts import CrashingSplitter
@@ -155,6 +158,35 @@ def test_a_defect_in_computing_facts_costs_the_facts_of_one_track(
     without = [row["blake3"] for row in tracks if row["is_drums"] is None]
     assert without == [blake3(bad).hexdigest()]
     assert len({*stored["tracks"]} & {*expected["tracks"]}) == len(tracks) - 1
+
+
+def test_songs_whose_facts_kill_their_workers_have_tracks_without_facts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = some_songs(4, 0)
+    source, url = source_with(songs), memory_url()
+    split_batches = SongSplitter.split
+    lost: list[FinishedBatch] = []
+
+    def lose_once(self: SongSplitter, batches: ReadAhead[Batch]) -> Iterator[FinishedBatch]:
+        for done in split_batches(self, batches):
+            rows = done.record.songs
+            if lost or LINK_COUNT not in rows.names:
+                yield done
+                continue
+            lost.append(done)
+            record = replace(done.record, songs=rows.with_columns(digest=[None] * len(rows)))
+            yield replace(done, record=record)
+
+    monkeypatch.setattr(SongSplitter, "split", lose_once)
+    split_to_storage(source, url, options(), parts())
+    assert len(lost) == 1
+    stored, local = stored_rows(url), local_rows(songs, tmp_path / "local")
+    assert stored["links"] == local["links"]
+    storage = open_storage(url)
+    tracks = table_rows(storage, open_result(storage).newest_manifest(), "tracks")
+    assert len(tracks) == len(local["tracks"])
+    assert any(row["is_drums"] is None for row in tracks)
 
 
 def test_a_song_that_finds_no_memory_once_is_split_by_a_later_run() -> None:

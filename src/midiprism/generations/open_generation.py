@@ -210,12 +210,15 @@ class OpenGeneration:
     @cached_property
     def writing_splitter(self) -> SongSplitter:
         """Splits songs in pass C; closed at its end."""
-        settings = self.plan.settings
+        return self.new_writing_splitter(facts=self.plan.settings.facts)
+
+    def new_writing_splitter(self, *, facts: bool) -> SongSplitter:
+        """Return what splits songs as pass C does; the caller closes it."""
         return SongSplitter(
             self.machine,
             self.identity,
-            settings,
-            facts=settings.facts,
+            self.plan.settings,
+            facts=facts,
             timeout_factor=_TIMEOUT_FACTOR_OF_PASS_C,
         )
 

@@ -39,6 +39,7 @@ from midiprism.objects import SMALL_READS, ReadRequest
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.resource_defaults import infrequent_gc
 from midiprism.records.batches import LINK_COUNT
+from midiprism.sources import SongRef
 from midiprism.stores.parquet.schema import ColumnValues, ticks_per_quarter
 
 RANGE_BYTES = 8 << 20
@@ -151,13 +152,25 @@ class _ChunkTask:
 
     def _split(self, folder: str, positions: Sequence[int], uploads: ShardUploads) -> None:
         write_first_tracks(folder, self._first_tracks)
-        splitter = self._generation.writing_splitter
+        generation = self._generation
+        lost: list[Batch] = []
         with (
             closing(ReadAhead(self._batches(folder, positions), _BATCHES_AHEAD)) as batches,
-            closing(splitter.split(batches)) as finished,
+            closing(generation.writing_splitter.split(batches)) as finished,
         ):
             for done in finished:
-                self._add(done, uploads)
+                if generation.plan.settings.facts and _lost_songs(done):
+                    lost.append(done.batch)
+                else:
+                    self._add(done, uploads)
+        if lost:  # their facts, which pass A does not compute, may have killed the workers
+            with (
+                closing(generation.new_writing_splitter(facts=False)) as splitter,
+                closing(ReadAhead(iter(lost), _BATCHES_AHEAD)) as batches,
+                closing(splitter.split(batches)) as finished,
+            ):
+                for done in finished:
+                    self._add(done, uploads)
 
     def _batches(self, folder: str, positions: Sequence[int]) -> Iterator[Batch]:
         """Restore the pack, and yield the songs that are wanted as soon as their bytes are there."""
@@ -215,9 +228,7 @@ class _ChunkTask:
     def _add(self, done: FinishedBatch, uploads: ShardUploads) -> None:
         record = done.record
         songs = record.songs
-        lost = [ref for ref, outcome in zip(done.batch, songs["outcome"], strict=True) if outcome is None]
-        lost += [ref for ref, digest in zip(done.batch, songs["digest"], strict=True) if digest is None]
-        if lost:
+        if lost := _lost_songs(done):
             key = key_of(lost[0].path, lost[0].root_length)
             raise GenerationError(
                 f"{key} was split once, and could not be split again: run the same command again."
@@ -243,3 +254,10 @@ class _ChunkTask:
             return None
         data = encode_table(OUTCOME_COLUMNS, rows, self._generation.identity.metadata())
         return put_object(self._storage, f"{SONGS}/{SONGS}-{self._stem}.parquet", data, count)
+
+
+def _lost_songs(done: FinishedBatch) -> list[SongRef]:
+    """Return the songs of a batch that were split in pass A and could not be split now."""
+    songs = done.record.songs
+    rows = zip(done.batch, songs["outcome"], songs["digest"], strict=True)
+    return [ref for ref, outcome, digest in rows if outcome is None or digest is None]
