@@ -9,7 +9,7 @@ from midiprism.catalog import BatchRecord, Catalog, PostgresAddress, TrackRow, o
 from midiprism.catalog.queries.gone_songs import record_change, record_scan
 from midiprism.catalog.queries.removal import RemovalQueries
 from midiprism.records.field import Field
-from midiprism.records.fields import LINK_FIELDS, TRACK_FIELDS, LinkRecord, SongRecord
+from midiprism.records.fields import LINK_FIELDS, TRACK_FACT_NAMES, TRACK_FIELDS, LinkRecord, SongRecord
 from midiprism.results.identity import Identity
 from midiprism.results.result_dir import CATALOG_FILE, write_marker
 from midiprism.search.find import open_search
@@ -83,6 +83,8 @@ class SongMaker:
 
     def _track(self, number: int) -> Any:
         values = {field.name: self._value(field) for field in TRACK_FIELDS if field.name != "digest"}
+        if values["facts_version"] is None:  # then no facts were computed
+            values |= dict.fromkeys(TRACK_FACT_NAMES)
         return track_record(number.to_bytes(32, "little"), **values)
 
     def _link(self, number: int) -> LinkRecord:
