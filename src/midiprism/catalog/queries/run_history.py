@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from midiprism.catalog.address import Address, PostgresAddress
+from midiprism.catalog.queries.index_rows import IdRange, id_conditions
 from midiprism.catalog.reader import CatalogReader, Snapshots
 from midiprism.records.outcomes import FAILED_OUTCOMES
 
@@ -312,11 +313,8 @@ def _fetch_by_ids(
 ) -> list[tuple[Any, ...]]:
     """Return the rows of a query with an id, in the order of the ids."""
     rows: list[tuple[Any, ...]] = []
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), _PAGE_ROWS):
-        part = ordered[start : start + _PAGE_ROWS]
-        condition = f"{column} IN ({', '.join('?' * len(part))})"
-        rows += reader.fetch(f"{query} WHERE {condition} ORDER BY {column}", part)
+    for condition in id_conditions(IdRange(it, it) for it in sorted(ids)):
+        rows += reader.fetch(f"{query} WHERE {condition.sql(column)} ORDER BY {column}", condition.values)
     return rows
 
 
