@@ -1,7 +1,5 @@
 """The executor of worker processes: started, fed, watched, replaced when they die, and ended."""
 
-import contextlib
-import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from midiprism.pipeline.executors.processes.compile_process import start_compili
 from midiprism.pipeline.executors.processes.outbox import Outbox
 from midiprism.pipeline.executors.processes.shared_memory import new_slots
 from midiprism.pipeline.executors.processes.start_process import (
+    describe_exit,
     needs_main_module,
     process_context,
     start_process,
@@ -146,12 +145,7 @@ class WorkerHandle:
 
     def describe_exit(self) -> str:
         """Return the exit code or signal of the process, in words."""
-        code = self._process.exitcode
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                return f"signal {signal.Signals(-code).name}"
-            return f"signal {-code}"
-        return f"exit code {code}"
+        return describe_exit(self._process)
 
     def join(self) -> None:
         """Wait a while for the process to end."""
