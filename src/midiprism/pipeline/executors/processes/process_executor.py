@@ -31,6 +31,7 @@ from midiprism.pipeline.executors.processes.worker_process import BatchAnswer, W
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
+    POSITION_COUNTERS,
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
@@ -78,7 +79,7 @@ class WorkerHandle:
         self.batches: deque[SubmittedBatch] = deque()
         self.is_ready = False
         self._answered_counts = ProgressCounts()
-        self._position = (0, 0, 0)
+        self._position: tuple[int, ...] = ()
         self._position_since = 0.0
         self._timed_out_after: float | None = None
 
@@ -127,7 +128,7 @@ class WorkerHandle:
     def kill_if_hung(self, timeout: float, now: float) -> None:
         """Kill the worker if it has been at one song, or at facts, for longer than ``timeout``."""
         counters = self._counters
-        position = (counters[BATCH_NUMBER], counters[SONG_INDEX], counters[STAGE])
+        position = tuple(counters[place] for place in POSITION_COUNTERS)
         if position != self._position or counters[STAGE] not in TIMED_STAGES:
             self._position, self._position_since = position, now
         elif now - self._position_since > timeout:
