@@ -53,3 +53,16 @@ def test_progress_of_a_check_is_shown_in_words() -> None:
         "3 of 3 files",
         "Comparing digests: 1 of 2 tasks",
     ]
+
+
+def test_verify_says_what_to_do_with_damaged_groups(run_cli: Run, tmp_path: Path) -> None:
+    lake = (tmp_path / "lake").as_uri()
+    split_to_storage(source_with(some_songs(3, broken=1)), lake, options(), parts())
+    assert run_cli("groups", lake, "-q")[0] == 0
+    next((tmp_path / "lake" / "groups").glob("*.parquet")).unlink()
+    code, output, _ = run_cli("verify", lake)
+    assert code == 1
+    assert output.endswith(
+        f"It is missing.\nRemove {lake}/groups/000001.json, and make the groups of songs again:\n"
+        f"  midiprism groups {lake}\n"
+    )

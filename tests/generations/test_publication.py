@@ -1,6 +1,6 @@
 """Other programs read the tables of a result: by the names of its files, as Delta Lake, as Iceberg."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,16 @@ import pytest
 import midiprism
 from midiprism.errors import UsageError
 from midiprism.generations.groups.make import make_groups
+from midiprism.generations.layout import groups_key
 from midiprism.generations.publication.iceberg import publish_iceberg
 from midiprism.generations.publication.publish import FORMATS, publish_result
 from midiprism.generations.publication.table import COLUMNS, GENERATION_PROPERTY, PublishedTable, TableSource
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.sweep import GRACE, sweep
+from midiprism.generations.verify import verify_generations
 from midiprism.objects import open_storage, parse_storage_url
-from support.generation_results import options, parts, put_songs, some_songs, table_rows
+from support.generation_results import older_parts, options, parts, put_songs, some_songs, table_rows
 from support.nightly import nightly
 from support.object_stores import s3_server
 from support.sample_songs import FEW, sample_songs
@@ -110,6 +112,41 @@ def test_groups_are_published_once_they_are_made(lake: str, source: str, table_f
     rows = READERS[table_format](groups).to_pylist()
     assert songs < {row["blake3"] for row in rows}
     assert {row["fold"] for row in rows} <= {*range(10)}
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_publications_follow_a_redo_of_songs_of_which_one_is_gone(tmp_path: Path, table_format: str) -> None:
+    source, url = (tmp_path / "songs").as_uri(), (tmp_path / "lake").as_uri()
+    storage, songs = open_storage(source, make_folder=True), some_songs(9)
+    put_songs(storage, songs)
+    split_to_storage(source, url, options(), older_parts())
+    make_groups(url)
+    assert [it.table for it in publish_result(url, table_format)] == [*COLUMNS]
+    older = expected_digests(url, "tracks")
+    storage.delete([next(key for key in songs if key.startswith("good/004"))])
+    split_to_storage(source, url, options(redo=True), parts())
+    assert [it.generation for it in publish_result(url, table_format)] == [2] * 3
+    make_groups(url)
+    tables = [*publish_result(url, table_format)]
+    assert [(it.table, it.generation) for it in tables] == [(name, 2) for name in COLUMNS]
+    assert expected_digests(url, "tracks") != older
+    sweep(open_result(open_storage(url)), datetime.now(UTC) + GRACE + timedelta(hours=1))
+    for it in tables:
+        expected = expected_digests(url, "songs" if it.table == "groups" else it.table)
+        assert digests_of(READERS[table_format](it), it.table) == expected
+    assert verify_generations(url).damage == ()
+
+
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_groups_that_were_removed_and_made_again_are_published_again(lake: str, table_format: str) -> None:
+    groups = make_groups(lake)
+    *_, first = publish_result(lake, table_format)
+    storage = open_storage(lake)
+    storage.delete([groups_key(1), *(stored.name for stored in groups.stored)])
+    make_groups(lake)
+    *_, again = publish_result(lake, table_format)
+    assert READERS[table_format](again).num_rows == again.rows == first.rows
+    assert [*publish_result(lake, table_format)][-1] == again
 
 
 def test_publications_state_their_generation(lake: str) -> None:

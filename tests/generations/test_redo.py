@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from midiprism.errors import OlderContractError
+from midiprism import table_files
+from midiprism.errors import OlderContractError, UsageError
 from midiprism.generations.errors import GenerationError, NewerContractError, OlderPlanError
 from midiprism.generations.forget import forget_songs_in_storage
+from midiprism.generations.groups.make import make_groups
 from midiprism.generations.plan import Plan
 from midiprism.generations.result import Manifest, open_result
 from midiprism.generations.run import split_to_storage, work_on
@@ -74,6 +77,23 @@ def test_a_redo_makes_the_result_of_a_new_one(tmp_path: Path) -> None:
     assert (newest(url).contract, newest(url).has_songs_before(CONTRACT_VERSION)) == (CONTRACT_VERSION, False)
     again = split_to_storage(source, url, options(), parts())
     assert (again.generation, again.songs_planned) == (2, 0)
+
+
+def groups_of(url: str) -> list[dict[str, Any]]:
+    """Make the groups of songs, and return their rows."""
+    groups = make_groups(url)
+    return table_rows(open_storage(url), replace(newest(url), files=tuple(groups.files)), "groups")
+
+
+def test_groups_after_a_redo_are_those_of_a_new_result() -> None:
+    source, url, fresh = source_with(some_songs(9)), memory_url(), memory_url()
+    split_to_storage(source, url, options(), older_parts())
+    assert groups_of(url)
+    redo(source, url)
+    with pytest.raises(UsageError, match=r"groups of generation 2 of .* were not made"):
+        table_files(url, "groups")
+    split_to_storage(source, fresh, options(), parts())
+    assert groups_of(url) == groups_of(fresh)
 
 
 def test_an_earlier_contract_is_refused_unless_songs_are_redone() -> None:

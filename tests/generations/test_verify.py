@@ -3,7 +3,9 @@
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,18 @@ import pytest
 from midiprism.generations.engine import EngineOptions
 from midiprism.generations.engines.ray import RayEngine
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
+from midiprism.generations.groups.make import make_groups
+from midiprism.generations.groups.song_groups import LaneSizes
+from midiprism.generations.groups.table import GroupTable
+from midiprism.generations.layout import groups_key
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
+from midiprism.generations.verification.table_reading import Damage
 from midiprism.generations.verification.workers import CheckWorkers, LostWorker
 from midiprism.generations.verify import CheckProgress, Verification, verify_generations
-from midiprism.objects import ReadRequest, open_storage
+from midiprism.objects import ObjectStorage, ReadRequest, create_record, open_storage
 from support.fake_ray import FakeRay
 from support.generation_damage import KINDS_OF_DAMAGE, DamagedResult
 from support.generation_results import memory_url, options, parts, put_songs, some_songs, source_with
@@ -81,6 +88,50 @@ def test_missing_and_damaged_files_are_named(url: str, table: str) -> None:
     assert (name, "It is damaged.") in verify_generations(url).damage
     storage.delete([name])
     assert (name, "It is missing.") in verify_generations(url).damage
+
+
+def lose_file(storage: ObjectStorage, groups: GroupTable) -> Damage:
+    name = groups.stored[0].name
+    storage.delete([name])
+    return Damage(name, "It is missing.")
+
+
+def spoil_file(storage: ObjectStorage, groups: GroupTable) -> Damage:
+    name = groups.stored[0].name
+    storage.put(name, storage.read(ReadRequest(name))[:-1] + b"X")
+    return Damage(name, "It is damaged.")
+
+
+def spoil_record(storage: ObjectStorage, groups: GroupTable) -> Damage:
+    storage.put(groups_key(groups.generation), b"{}")
+    return Damage(groups_key(groups.generation), "It is not as midiprism writes it.")
+
+
+def leave_out_file(storage: ObjectStorage, groups: GroupTable) -> Damage:
+    name = groups_key(groups.generation)
+    storage.delete([name])
+    create_record(storage, name, replace(groups, stored=groups.stored[1:]).as_json())
+    return Damage(name, "Its songs are not those of the generation.")
+
+
+@pytest.mark.parametrize("cause", [lose_file, spoil_file, spoil_record, leave_out_file])
+def test_damaged_groups_are_named_until_they_are_made_again(
+    url: str, cause: Callable[[ObjectStorage, GroupTable], Damage]
+) -> None:
+    files, storage = verify_generations(url).files, open_storage(url)
+    groups = make_groups(url, sizes=LaneSizes(songs=8))
+    assert len(groups.stored) > 1
+    undamaged = verify_generations(url)
+    assert (undamaged.files, undamaged.damage) == (files + len(groups.stored), ())
+    assert verify_by_ray(url) == undamaged
+    damage = cause(storage, groups)
+    assert damage.is_of_groups
+    verification = verify_generations(url)
+    assert verification.damage == (damage,)
+    assert verify_by_ray(url) == verification
+    storage.delete([groups_key(groups.generation)])
+    make_groups(url)
+    assert verify_generations(url).damage == ()
 
 
 def test_rows_that_are_there_twice_are_counted(url: str) -> None:

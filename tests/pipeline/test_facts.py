@@ -18,7 +18,9 @@ from midiprism.records.fields import TRACK_FIELDS
 from midiprism.results.facts import FactCounts
 from midiprism.sources import open_folders
 from support import catalog_access
-from support.runs import make_settings, run_source
+from support.failing_parts import end_process, load_hanging_facts
+from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
+from support.runs import run_source
 from support.sample_songs import FEW, sample_songs
 
 pytestmark = pytest.mark.usefixtures("catalog_backend")
@@ -37,10 +39,8 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(source: Path, out: Path, **options: Any) -> Summary:
-    settings = make_settings(
-        **{"workers": 0, "batch_songs": 8, "database": catalog_access.postgres_address(out)} | options
-    )
-    return run_source(open_folders([source], bytes(out)), out, settings)
+    defaults = {"workers": 0, "batch_songs": 8, "database": catalog_access.postgres_address(out)}
+    return run_source(open_folders([source], bytes(out)), out, **defaults | options)
 
 
 def facts_of_tracks(out: Path) -> dict[bytes, tuple[Any, ...]]:
@@ -57,6 +57,12 @@ def facts_of_songs(out: Path) -> dict[bytes, tuple[Any, ...]]:
     with open_read_only(catalog_access.catalog_address(out)) as catalog:
         rows = catalog.fetch_all(select(songs_table.c.digest, *columns))
     return {bytes(digest): tuple(values) for digest, *values in rows}
+
+
+def sorted_facts(out: Path, name: str) -> list[int]:
+    """Return a fact of all tracks, 0 for none, the highest first."""
+    facts = [values[FACT_NAMES.index(name)] for values in facts_of_tracks(out).values()]
+    return sorted((fact or 0 for fact in facts), reverse=True)
 
 
 def forget_facts(out: Path, every: int = 1) -> None:
@@ -121,6 +127,31 @@ def test_the_next_run_computes_what_is_missing(source: Path, tmp_path: Path, sto
     run(source, out, store=store)
     assert facts_of_tracks(out) == expected_facts()
     assert facts_of_songs(out) == songs
+
+
+@pytest.mark.parametrize("store", ["files", "parquet"])
+def test_a_track_whose_facts_hang_has_none_and_is_not_tried_again(tmp_path: Path, store: str) -> None:
+    files = {f"{n}.mid": fake_song(PIANO + str(n)) for n in range(3)} | {"x.mid": fake_song(PIANO + "hang")}
+    songs, out = write_files(tmp_path / "songs", files), tmp_path / "out"
+    options: dict[str, Any] = {"store": store, "splitter": fake_split, "workers": 1, "timeout": 0.4}
+    run(songs, out, facts=False, **options)
+    assert run(songs, out, load_facts=load_hanging_facts, **options).state == "done"
+    assert sorted_facts(out, "facts_version") == [FACTS_VERSION] * 4
+    assert sorted_facts(out, "bank") == [len(PIANO) + 1] * 3 + [0]
+    assert run(songs, out, load_facts=end_process, **options).state == "done"
+
+
+def test_a_song_with_the_track_of_one_whose_facts_hang_is_split(tmp_path: Path) -> None:
+    hanging = PIANO + "hang"
+    files = {"a.mid": fake_song(hanging), "b.mid": fake_song(BASS), "c.mid": fake_song(hanging, DRUMS)}
+    files["d.mid"] = fake_song(hanging, BASS)
+    songs, out = write_files(tmp_path / "songs", files), tmp_path / "out"
+    options: dict[str, Any] = {"splitter": fake_split, "workers": 1, "batch_songs": 2, "timeout": 0.4}
+    summary = run(songs, out, load_facts=load_hanging_facts, **options)
+    assert (summary.state, summary.songs_failed) == ("done", 1)
+    assert [failure.code for failure in summary.failures] == ["timeout"]
+    assert sorted_facts(out, "facts_version") == [FACTS_VERSION] * 3
+    assert sorted_facts(out, "bank") == [len(BASS), len(DRUMS), 0]
 
 
 def test_an_interrupted_computation_continues(

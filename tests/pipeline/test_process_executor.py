@@ -11,6 +11,7 @@ import pytest
 
 from midiprism.catalog import open_catalog
 from midiprism.catalog.queries.shards import ShardIndex
+from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.pipeline import RerunPolicy, Summary
 from midiprism.pipeline.executor import Executor, ExecutorContext
 from midiprism.pipeline.executors import EXECUTORS
@@ -21,7 +22,7 @@ from midiprism.sample.write import write_songs
 from midiprism.sources import open_folders
 from midiprism.stores.parquet.shard_set import ParquetShards
 from support.executor_runs import drive, find_batches, make_context, make_worker_config
-from support.failing_parts import CrashingSplitter, HangingFactsConfig, NicenessSplitter, UnloadableSplitter
+from support.failing_parts import CrashingSplitter, NicenessSplitter, UnloadableSplitter, load_hanging_facts
 from support.fake_songs import BASS, DRUMS, PIANO, fake_song, fake_split, write_files
 from support.result_content import result_content
 from support.runs import make_settings, run_source
@@ -197,9 +198,7 @@ def test_songs_whose_facts_hang_or_kill_are_found_and_cost_nothing_else(tmp_path
     files |= {"05a.mid": fake_song(PIANO + "hang"), "07a.mid": fake_song(PIANO + "kill")}
     songs = write_files(tmp_path / "songs", files)
     plain = make_worker_config(songs, tmp_path / "out")
-    config = HangingFactsConfig(
-        plain.source, plain.store, fake_split, plain.input_limit, plain.lookup, replaces=False
-    )
+    config = replace(plain, facts=True, load_facts=load_hanging_facts)
     (batch,) = find_batches(songs, len(files))
     with drive(ProcessExecutor, replace(make_context(config), timeout=0.4)) as driver:
         driver.submit(batch)
@@ -210,7 +209,7 @@ def test_songs_whose_facts_hang_or_kill_are_found_and_cost_nothing_else(tmp_path
     assert failed["05a"].message == "A worker spent more than 0.4 s on it, and so did another."
     assert len(records) == len(files)
     versions = [version for done in driver.finished for version in done.record.tracks["facts_version"]]
-    assert versions == [1] * 12
+    assert versions == [FACTS_VERSION] * 12
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such long paths have to be allowed there")

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter_ns
@@ -10,9 +11,10 @@ from midiprism.catalog import BatchRecord
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.metrics.stage_timers import timer_totals
 from midiprism.pipeline.batch import Batch
-from midiprism.pipeline.resource_defaults import WorkerLimits
+from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.shared_counters import (
     NO_SONG,
+    POSITION_COUNTERS,
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
@@ -341,6 +343,27 @@ def test_facts_have_a_stage_of_their_own(tmp_path: Path) -> None:
     worker.process_batch(found)
     assert seen == [(NO_SONG, STAGE_FACTS)]
     assert counters[STAGE] == STAGE_IDLE
+
+
+def test_facts_of_each_part_of_a_batch_have_a_position_of_their_own(tmp_path: Path) -> None:
+    counters: SharedCounters = [0] * SHARED_COUNTER_COUNT
+    seen: list[tuple[int, ...]] = []
+
+    def observe(tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        seen.append(tuple(counters[place] for place in POSITION_COUNTERS))
+        return lengths(tracks, families)
+
+    songs = [fake_song(PIANO + str(n)) for n in range(5)]
+    worker, found = make_worker(
+        tmp_path / "songs",
+        songs,
+        NullStore(),
+        compute_facts=observe,
+        counters=counters,
+        limits=replace(WORKER_LIMITS, pending_bytes=0),
+    )
+    worker.process_batch(found)
+    assert len({*seen}) == len(seen) == len(songs)
 
 
 def test_songs_of_an_earlier_leased_batch_are_split_again(tmp_path: Path) -> None:

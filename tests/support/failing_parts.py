@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
+from midiprism.features.facts_version import FACTS_VERSION
+from midiprism.features.tolerant_facts import FactsFunction
 from midiprism.pipeline.splitter import LazySplitter, Splitter
-from midiprism.pipeline.worker import Worker
-from midiprism.pipeline.worker_config import WorkerConfig, WorkerHooks
 from midiprism.records.fields import TRACK_FACT_NAMES
 from midiprism.results.identity import Identity
 from midiprism.smf.types import Limits, SplitSong
@@ -50,34 +49,41 @@ class CrashingSplitter:
         return fake_split(data)
 
 
+def load_hanging_facts() -> FactsFunction:
+    """Return what computes facts, and hangs or ends its process at some tracks."""
+    return _compute_or_hang
+
+
+def end_process() -> FactsFunction:
+    """End the process that is to load what computes facts."""
+    os._exit(7)
+
+
+@dataclass(frozen=True)
+class FactsThatEndOnce:
+    """Loads what computes facts, which ends the first process that does so, and leaves a marker."""
+
+    marker: str
+
+    def __call__(self) -> FactsFunction:
+        return self._compute
+
+    def _compute(self, tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+        if tracks and not os.path.exists(self.marker):
+            os.close(os.open(self.marker, os.O_CREAT))
+            os._exit(3)
+        return _compute_or_hang(tracks, families)
+
+
 def _compute_or_hang(tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-    """Return the version of the facts of tracks; hang or end the process at a word in one."""
+    """Return the lengths of tracks as their only fact; hang or end the process at a word in one."""
     if any(b"hang" in track for track in tracks):
         time.sleep(600)
     if any(b"kill" in track for track in tracks):
         os.kill(os.getpid(), signal.SIGKILL)
     assert len(tracks) == len(families)
     facts: dict[str, Sequence[Any]] = {name: [None] * len(tracks) for name in TRACK_FACT_NAMES}
-    return facts | {"facts_version": [1] * len(tracks)}
-
-
-class HangingFactsConfig(WorkerConfig):
-    """A configuration of workers that hang or end while they compute the facts of some tracks."""
-
-    def make_worker(self, catalog: Catalog | None, hooks: WorkerHooks | None = None) -> Worker:
-        assert catalog is None
-        assert hooks is not None
-        return Worker(
-            self.source,
-            self.store,
-            self.splitter,
-            None,
-            self.input_limit,
-            stop=hooks.stop,
-            on_song=hooks.on_song,
-            counters=hooks.counters,
-            compute_facts=_compute_or_hang,
-        )
+    return facts | {"bank": [*map(len, tracks)], "facts_version": [FACTS_VERSION] * len(tracks)}
 
 
 @dataclass(frozen=True)

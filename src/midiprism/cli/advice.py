@@ -230,7 +230,8 @@ def _(error: errors.InUseError) -> str:
 @explain.register
 def _(error: errors.WorkerStartError) -> str:
     return (
-        f"Worker processes end before they begin ({error.exit_description}): --workers 0 works without them."
+        f"Worker processes end before they begin ({error.exit_description}): a split with --workers 0 works "
+        "without them."
     )
 
 

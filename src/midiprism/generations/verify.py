@@ -1,11 +1,13 @@
 """Checks that a result in object storage is complete and undamaged, on one machine or many."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from midiprism.generations.engine import Engine
 from midiprism.generations.engines.local import LocalEngine
+from midiprism.generations.errors import GenerationError
+from midiprism.generations.layout import GROUPS, groups_key
 from midiprism.generations.result import open_result
 from midiprism.generations.splitting import Machine
 from midiprism.generations.verification.check_task import (
@@ -27,7 +29,7 @@ class Verification(NamedTuple):
     Attributes:
         url: of the result.
         generation: that was checked; 0 if none is committed.
-        files: that were read.
+        files: that were read, those of groups too.
         tracks: whose bytes were compared with their digests.
         damage: all that was found.
     """
@@ -66,11 +68,12 @@ def verify_generations(
     adapt_workers: bool = False,
     digests_per_task: int | None = None,
 ) -> Verification:
-    """Read every file that the newest manifest names, and return what is damaged. Nothing is written.
+    """Read every file of the newest generation, and return what is damaged. Nothing is written.
 
-    First each file is checked by itself. Then digests that files name are looked up, in as many tasks as
-    memory asks for. This process holds the manifest and what was found, and no digests but those of its own
-    task: see ``DIGESTS_PER_TASK``.
+    Its files are those that the manifest names, and those of its groups, if they were made. First each is
+    checked by itself. Then digests that files name are looked up, in as many tasks as memory asks for. This
+    process holds the manifest and what was found, and no digests but those of its own task: see
+    ``DIGESTS_PER_TASK``.
 
     Args:
         url: of the result.
@@ -96,29 +99,43 @@ def verify_generations(
     with closing(chosen) as checker:
         if not number:
             return Verification(result.storage.url, 0, 0, 0, ())
-        found = _check_files(checker, engine, on_progress)
+        names, damaged_groups = _names_of_file_checks(checker)
+        found = _check_files(checker, engine, names, on_progress)
         name = DIGESTS if found.sums.fit else ROWS
         counts = _compare_digests(checker, engine, name, on_progress)
-        damage = (*found.damage, *_damage_of(counts))
-        return Verification(result.storage.url, number, len(checker.files), found.tracks, damage)
+        if not found.damage and GROUPS in names and found.sums.grouped_songs != found.sums.songs:
+            damaged_groups = (Damage(groups_key(number), "Its songs are not those of the generation."),)
+        damage = (*found.damage, *damaged_groups, *_damage_of(counts))
+        files = sum(len(checker.files_of(it)) for it in names)
+        return Verification(result.storage.url, number, files, found.tracks, damage)
+
+
+def _names_of_file_checks(checker: Checker) -> tuple[tuple[str, ...], tuple[Damage, ...]]:
+    """Return the names of the checks of files, and what is wrong with the record of the groups."""
+    try:
+        return ((FILES, GROUPS) if checker.groups else (FILES,)), ()
+    except GenerationError:
+        return (FILES,), (Damage(groups_key(checker.number), "It is not as midiprism writes it."),)
 
 
 def _check_files(
-    checker: Checker, engine: Engine, on_progress: Callable[[CheckProgress], None]
+    checker: Checker, engine: Engine, names: Sequence[str], on_progress: Callable[[CheckProgress], None]
 ) -> FileFindings:
-    total, done = len(checker.files), 0
+    total, done = sum(len(checker.files_of(name)) for name in names), 0
     tracks, sums = 0, DigestSums()
-    damage: dict[int, tuple[Damage, ...]] = {}
+    damage: list[Damage] = []
     on_progress(CheckProgress(FILES, done, total))
-    for number, found in engine.map(CheckTask(checker, FILES), range(checker.task_count(FILES))):
-        tracks += found.tracks
-        sums = sums.plus(found.sums)
-        if found.damage:
-            damage[number] = found.damage
-        done += checker.file_count(number)
-        on_progress(CheckProgress(FILES, done, total))
-    in_order = (it for _, of_task in sorted(damage.items()) for it in of_task)
-    return FileFindings(tracks, (*in_order,), sums)
+    for name in names:
+        damage_of_tasks: dict[int, tuple[Damage, ...]] = {}
+        for number, found in engine.map(CheckTask(checker, name), range(checker.task_count(name))):
+            tracks += found.tracks
+            sums = sums.plus(found.sums)
+            if found.damage:
+                damage_of_tasks[number] = found.damage
+            done += checker.file_count(name, number)
+            on_progress(CheckProgress(FILES, done, total))
+        damage += [it for _, of_task in sorted(damage_of_tasks.items()) for it in of_task]
+    return FileFindings(tracks, (*damage,), sums)
 
 
 def _compare_digests(

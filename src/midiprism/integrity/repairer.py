@@ -18,6 +18,7 @@ from midiprism.integrity.repair_shards import ShardRepair
 from midiprism.integrity.repair_songs import SongRepair
 from midiprism.integrity.repair_tracks import TrackRepair
 from midiprism.integrity.store_repair import StoreRepair
+from midiprism.pipeline.executors import facts_for
 from midiprism.results.orphans import RemovalGuard, classify_entries, track_label
 from midiprism.results.upkeep import complete_facts, update_card
 from midiprism.stores import ScannedEntry
@@ -121,7 +122,8 @@ class Repairer:
             with reader_of(session.catalog) as reader:
                 computes_facts = last_setting(reader, "facts")
             if computes_facts:
-                complete_facts(session.catalog, session.store, session.report.run_id)
+                with facts_for() as compute_facts:
+                    complete_facts(session.catalog, session.store, session.report.run_id, compute_facts)
 
     def _remove_orphans(self) -> None:
         """Remove files that the catalog does not know, and temporary ones."""

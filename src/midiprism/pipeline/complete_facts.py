@@ -10,6 +10,7 @@ from midiprism.catalog import PostgresAddress
 from midiprism.catalog.queries.facts import FactIndex
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.pipeline.compile_splitter import CompileListener, compile_facts
+from midiprism.pipeline.executors import facts_for
 from midiprism.results.compaction import Compactor
 from midiprism.results.facts import FactCounts, FactsUpkeep
 from midiprism.results.lock import lock_exclusive
@@ -40,7 +41,7 @@ def complete_facts_of(
 
     Args:
         database: where the catalog is; None for a file in the result.
-        threads: that read and compute; None for one per processor.
+        threads: that read tracks, with a process each that computes; None for one per processor.
         stop: once true, it ends after the step in hand.
         on_compile: called while something is being compiled, with the seconds so far; first with 0.
         on_progress: called after each step.
@@ -64,7 +65,9 @@ def complete_facts_of(
                     on_progress(FactsProgress(counts.tracks, total, time.perf_counter() - started))
 
             threads = threads or os.cpu_count() or 1
-            counts = FactsUpkeep(catalog, store, None, threads, stop=stop, on_progress=report).complete()
+            with facts_for() as compute_facts:
+                upkeep = FactsUpkeep(catalog, store, None, stop=stop, on_progress=report)
+                counts = upkeep.complete(compute_facts, threads)
             if store.shards is not None:
                 Compactor(catalog, store.shards, None).update_songs_table()
                 update_card(out, identity, catalog, None, force=counts.tracks > 0)

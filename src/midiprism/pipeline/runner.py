@@ -16,7 +16,7 @@ from midiprism.pipeline.batch_loop import BatchLoop, LoopObservers
 from midiprism.pipeline.commit_order import CommitOrder
 from midiprism.pipeline.disk_space import DiskUsage
 from midiprism.pipeline.executor import ExecutorContext, Telemetry
-from midiprism.pipeline.executors import background_for, make_executor, prepare_executor
+from midiprism.pipeline.executors import background_for, facts_for, make_executor, prepare_executor
 from midiprism.pipeline.group_commit import PLANNED_GROUP_SONGS, GroupCommit
 from midiprism.pipeline.in_thread import in_thread
 from midiprism.pipeline.leasing import LeasedBatches
@@ -28,7 +28,7 @@ from midiprism.pipeline.recorded_settings import recorded_settings_of
 from midiprism.pipeline.run_metrics import RunCounts, RunMetrics
 from midiprism.pipeline.run_reports import ProgressReporter, RunRecorder, SpaceMonitor
 from midiprism.pipeline.settings import RunCallbacks, RunIntervals, Settings
-from midiprism.pipeline.splitter import LazySplitter, Splitter, keeps_kernel
+from midiprism.pipeline.splitter import LazySplitter, LoadFacts, Splitter, keeps_kernel, load_facts_calculator
 from midiprism.pipeline.summary import Summary
 from midiprism.pipeline.tuner import Tunables, Tuner
 from midiprism.pipeline.worker_config import KnownSongLookup, WorkerCommit, WorkerConfig
@@ -51,6 +51,7 @@ class RunParts:
 
     Attributes:
         splitter: bytes of a song to its tracks; None for ``midiprism.split`` with the settings.
+        load_facts: loads what computes the facts of tracks.
         open_result: opens the result; None for the result in ``out``, or the stand-in of a dry run.
         tuner: changes the settings that are None while worker processes are at work; None to keep them.
         intervals: times between two reports of progress.
@@ -58,6 +59,7 @@ class RunParts:
     """
 
     splitter: Splitter | None = None
+    load_facts: LoadFacts = load_facts_calculator
     open_result: "ResultOpener | None" = None
     tuner: Tuner | None = None
     intervals: RunIntervals = field(default_factory=RunIntervals)
@@ -200,9 +202,11 @@ class _Run:
 
         summary, inputs = self._summary, self._inputs
         catalog, result, run_id = inputs.catalog, inputs.result, summary.run_id
-        has_table, facts = result.store.shards is not None, inputs.settings.facts
+        has_table, settings = result.store.shards is not None, inputs.settings
         if catalog:
-            finish_run(catalog, result.store, run_id, songs_replaced=songs_replaced, facts=facts)
+            with facts_for(settings.resources, self._parts.load_facts) as compute_facts:
+                facts = compute_facts if settings.facts else None
+                finish_run(catalog, result.store, run_id, songs_replaced=songs_replaced, compute_facts=facts)
         with updating_derived(inputs.callbacks, inputs.out, catalog, summary, background, is_busy=has_table):
             if catalog:
                 update_songs_table(catalog, result.store, run_id)
@@ -301,7 +305,7 @@ class _Run:
             callbacks.on_compile(seconds)
 
         return ExecutorContext(
-            _worker_config(inputs, self._knowledge, self._summary.run_id or 0, self._parts.splitter),
+            _worker_config(inputs, self._knowledge, self._summary.run_id or 0, self._parts),
             workers,
             inputs.settings.resources.timeout,
             callbacks.stop,
@@ -370,7 +374,7 @@ def _make_planner(
 
 
 def _worker_config(
-    inputs: _RunInputs, knowledge: _PriorKnowledge, run_id: int, splitter: Splitter | None
+    inputs: _RunInputs, knowledge: _PriorKnowledge, run_id: int, parts: RunParts
 ) -> WorkerConfig:
     result, settings, catalog = inputs.result, inputs.settings, inputs.catalog
     commit = None
@@ -381,11 +385,12 @@ def _worker_config(
     return WorkerConfig(
         inputs.source,
         result.store,
-        splitter or LazySplitter(result.identity, settings.limits, settings.encoding),
+        parts.splitter or LazySplitter(result.identity, settings.limits, settings.encoding),
         settings.limits.input_bytes,
         KnownSongLookup(knowledge.lookup_address, settings.rerun_policy, run_id),
         knowledge.replaces,
         commit,
         facts=settings.facts and is_recorded,
+        load_facts=parts.load_facts,
         make_listener=inputs.callbacks.track_listener(inputs.out) if is_recorded else None,
     )

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 
 from midiprism.metrics.stage_timers import COUNTER_COUNT, CounterArray, StageTimers
 
-BATCH_NUMBER, SONG_INDEX, STAGE, SONGS_DONE, SONGS_FAILED, TRACKS, TRACKS_WRITTEN = range(7)
+BATCH_NUMBER, SONG_INDEX, STAGE, FACTS_CALLS, SONGS_DONE, SONGS_FAILED, TRACKS, TRACKS_WRITTEN = range(8)
 """Places of the numbers: the batch in hand, the index of its song, the stage of that; and, since the worker
-began, songs done, of them failed, tracks put, of them written."""
+began, how often it computed facts, songs done, of them failed, tracks put, of them written."""
 
-_WORKER_COUNTER_COUNT = 7
+POSITION_COUNTERS = (BATCH_NUMBER, SONG_INDEX, STAGE, FACTS_CALLS)
+"""A worker that goes on does not come to the same numbers again."""
+
+_WORKER_COUNTER_COUNT = 8
 
 TIMERS_OFFSET = _WORKER_COUNTER_COUNT
 """From here on they are timers, see ``midiprism.metrics.stage_timers``."""

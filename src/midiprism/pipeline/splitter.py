@@ -17,6 +17,10 @@ BytesSplitter = Callable[[bytes], Sequence[bytes | memoryview]]
 """Returns the bytes of the tracks of a song, and nothing else."""
 
 
+LoadFacts = Callable[[], FactsFunction]
+"""Returns what computes the facts of tracks, for one thread at a time. It can be pickled."""
+
+
 class LazySplitter:
     """``midiprism.split`` with the settings of a run, loaded on first use.
 

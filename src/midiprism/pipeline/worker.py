@@ -23,6 +23,7 @@ from midiprism.pipeline.record_builder import (
 from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
+    FACTS_CALLS,
     NO_SONG,
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
@@ -290,6 +291,7 @@ class Worker:
         data, families = attributes["data"], attributes["own_family"]
         columns: Mapping[str, Sequence[Any]] = {}
         if self._compute_facts is not None and data:
+            self.counters[FACTS_CALLS] += 1
             self.counters[STAGE] = STAGE_FACTS
             columns = compute_or_omit(self._compute_facts, data, families)
             self.counters[STAGE] = STAGE_STORING

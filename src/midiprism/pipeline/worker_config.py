@@ -12,6 +12,7 @@ from midiprism.pipeline.resource_defaults import WORKER_LIMITS, WorkerLimits
 from midiprism.pipeline.settings import RerunPolicy
 from midiprism.pipeline.shared_counters import SHARED_COUNTER_COUNT, SharedCounters
 from midiprism.pipeline.splitter import (
+    LoadFacts,
     Splitter,
     facts_are_compiled,
     is_compiled,
@@ -93,6 +94,7 @@ class WorkerConfig:
         commit: the catalog in which workers commit their own batches; None where the coordinator commits.
         limits: bounds on the memory of a worker.
         facts: whether to compute the facts of tracks.
+        load_facts: loads what computes them.
         make_listener: makes the listener of new tracks; None for no listener.
         digests_only: whether songs are split only to digest their tracks, by a ``DigestingWorker``.
     """
@@ -106,6 +108,7 @@ class WorkerConfig:
     commit: WorkerCommit | None = None
     limits: WorkerLimits = WORKER_LIMITS
     facts: bool = False
+    load_facts: LoadFacts = load_facts_calculator
     make_listener: MakeTrackListener | None = None
     digests_only: bool = False
 
@@ -157,7 +160,7 @@ class WorkerConfig:
             on_song=hooks.on_song,
             counters=hooks.counters,
             limits=self.limits,
-            compute_facts=load_facts_calculator() if self.facts else None,
+            compute_facts=self.load_facts() if self.facts else None,
             listener=None if self.make_listener is None else self.make_listener(),
         )
 

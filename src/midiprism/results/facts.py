@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import local
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -20,13 +20,10 @@ from midiprism.catalog.queries.shards import KnownShard, ShardIndex
 from midiprism.errors import StoreError
 from midiprism.features.facts_version import FACTS_VERSION
 from midiprism.features.song_key import find_song_keys, named_song_keys
-from midiprism.features.tolerant_facts import compute_or_omit
+from midiprism.features.tolerant_facts import FactsFunction
 from midiprism.results.compaction import Compactor
 from midiprism.stores import TrackStore
 from midiprism.stores.parquet.schema import ParquetTrack
-
-if TYPE_CHECKING:  # which loads the compiler: songs alone need none
-    from midiprism.features.track_facts import FactsCalculator
 
 TRACKS_PER_COMMIT = 2_000
 TRACKS_PER_TASK = 200
@@ -57,7 +54,6 @@ class FactsUpkeep:
         catalog: open for writing.
         store: of the same result.
         run_id: of the run; None if it recorded nothing.
-        threads: that read and compute.
         stop: once true, it ends after the step in hand.
         on_progress: called with the counts after each step.
     """
@@ -67,7 +63,6 @@ class FactsUpkeep:
         catalog: Catalog,
         store: TrackStore,
         run_id: int | None,
-        threads: int = 1,
         *,
         stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[FactCounts], None] = lambda _: None,
@@ -75,34 +70,36 @@ class FactsUpkeep:
         self._catalog = catalog
         self._store = store
         self._run_id = run_id
-        self._threads = threads
         self._stop = stop
         self._on_progress = on_progress
         self._index = FactIndex(catalog, FACTS_VERSION)
         self._counts = FactCounts()
-        self._of_thread = local()
 
-    def complete(self) -> FactCounts:
+    def complete(self, compute_facts: FactsFunction, threads: int = 1) -> FactCounts:
         """Compute the facts that are missing; of tracks first, then of songs.
+
+        Args:
+            compute_facts: computes the facts of tracks, in several threads at the same time if there are.
+            threads: that read tracks.
 
         Raises:
             StoreError: a shard cannot be read or written.
             CatalogError: the catalog cannot be written.
         """
-        with ThreadPoolExecutor(self._threads, "midiprism-facts") as pool:
+        with ThreadPoolExecutor(threads, "midiprism-facts") as pool:
             if self._store.shards is None:
-                self._complete_tracks(pool)
+                self._complete_tracks(pool, compute_facts)
             else:
-                self._complete_shards(pool)
+                self._complete_shards(pool, compute_facts)
         self.complete_songs()
         return self._counts
 
-    def _complete_tracks(self, pool: ThreadPoolExecutor) -> None:
+    def _complete_tracks(self, pool: ThreadPoolExecutor, compute_facts: FactsFunction) -> None:
         last_id = 0
         while not self._stop() and (page := self._index.tracks_after(last_id, TRACKS_PER_COMMIT)):
             last_id = page[-1].id
             tasks = [page[at : at + TRACKS_PER_TASK] for at in range(0, len(page), TRACKS_PER_TASK)]
-            results = [*pool.map(self._read_and_compute, tasks)]
+            results = [*pool.map(self._read_and_compute, tasks, repeat(compute_facts))]
             with self._catalog.exclusive(self._run_id) as exclusive:
                 if not exclusive:
                     return
@@ -114,7 +111,7 @@ class FactsUpkeep:
             self._on_progress(self._counts)
 
     def _read_and_compute(
-        self, tracks: Sequence[TrackWithoutFacts]
+        self, tracks: Sequence[TrackWithoutFacts], compute_facts: FactsFunction
     ) -> tuple[list[int], Mapping[str, Sequence[Any]]]:
         """Return the ids of those tracks that can be read, and their facts."""
         found: list[tuple[TrackWithoutFacts, bytes]] = []
@@ -123,26 +120,24 @@ class FactsUpkeep:
                 data = self._store.read(track.location)
                 if blake3(data).digest() == track.digest:
                     found.append((track, data))
-        facts = self._compute([data for _, data in found], [track.family for track, _ in found])
+        facts = compute_facts([data for _, data in found], [track.family for track, _ in found])
         return [track.id for track, _ in found], facts
 
-    def _compute(self, tracks: Sequence[bytes], families: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-        if not hasattr(self._of_thread, "calculator"):
-            self._of_thread.calculator = _new_calculator()
-        calculator: FactsCalculator = self._of_thread.calculator
-        return compute_or_omit(calculator.columns, tracks, families)
-
-    def _complete_shards(self, pool: ThreadPoolExecutor) -> None:
+    def _complete_shards(self, pool: ThreadPoolExecutor, compute_facts: FactsFunction) -> None:
         assert self._store.shards is not None
         compactor = Compactor(self._catalog, self._store.shards, self._run_id)
         shard_ids = self._index.shards_with_such_tracks()
         for shard in ShardIndex(self._catalog).all_shards():
             if self._stop():
                 return
-            if shard.id in shard_ids and not self._complete_shard(pool, compactor, shard):
+            if shard.id not in shard_ids:
+                continue
+            if not self._complete_shard(shard, compactor, pool, compute_facts):
                 return
 
-    def _complete_shard(self, pool: ThreadPoolExecutor, compactor: Compactor, shard: KnownShard) -> bool:
+    def _complete_shard(
+        self, shard: KnownShard, compactor: Compactor, pool: ThreadPoolExecutor, compute_facts: FactsFunction
+    ) -> bool:
         """Replace a shard by one with facts; return whether no other run is active."""
         with self._catalog.exclusive(self._run_id) as exclusive:
             if not exclusive:
@@ -151,7 +146,7 @@ class FactsUpkeep:
             ids, rows = [*rows_by_id], [*rows_by_id.values()]
             parts = [slice(at, at + TRACKS_PER_TASK) for at in range(0, len(ids), TRACKS_PER_TASK)]
             computed = pool.map(
-                lambda part: self._compute([it.music for it in rows[part]], [it.family for it in rows[part]]),
+                lambda part: compute_facts([it.music for it in rows[part]], [it.family for it in rows[part]]),
                 parts,
             )
             with_facts: dict[int, ParquetTrack] = {}
@@ -202,12 +197,6 @@ class FactsUpkeep:
             record_change(
                 self._catalog, run_id, utc_now(), (), changed_tracks=track_ids, seconds=_LEAST_SECONDS
             )
-
-
-def _new_calculator() -> "FactsCalculator":
-    from midiprism.features.track_facts import FactsCalculator
-
-    return FactsCalculator()
 
 
 def _with_facts(rows: Sequence[ParquetTrack], facts: Mapping[str, Sequence[Any]]) -> Iterator[ParquetTrack]:

@@ -7,6 +7,7 @@ import os
 
 from midiprism.catalog import Catalog
 from midiprism.errors import StoreError
+from midiprism.features.tolerant_facts import FactsFunction
 from midiprism.results.data_set_card import CARD_FILE, write_card
 from midiprism.results.identity import Identity
 from midiprism.stores import TrackLocation, TrackStore
@@ -62,7 +63,7 @@ def finish_run(
     run_id: int | None,
     *,
     songs_replaced: bool,
-    facts: bool = False,
+    compute_facts: FactsFunction | None = None,
 ) -> None:
     """Do what a run does after its last batch, unless another run is active: then that one does it.
 
@@ -71,13 +72,13 @@ def finish_run(
     Args:
         run_id: of the run; None if it recorded nothing.
         songs_replaced: whether songs were split again, so that there may be tracks without a song.
-        facts: whether to compute the facts that tracks and songs lack.
+        compute_facts: computes the facts that tracks lack; None to leave facts as they are.
 
     Raises:
         StoreError: something cannot be read, written or removed.
     """
-    if facts:
-        complete_facts(catalog, store, run_id)
+    if compute_facts is not None:
+        complete_facts(catalog, store, run_id, compute_facts)
     if store.shards is not None:
         from midiprism.results.compaction import Compactor
 
@@ -132,8 +133,14 @@ def update_card(
             write_card(out, result_card(identity, table_sizes(catalog.connection), state))
 
 
-def complete_facts(catalog: Catalog, store: TrackStore, run_id: int | None) -> None:
+def complete_facts(
+    catalog: Catalog, store: TrackStore, run_id: int | None, compute_facts: FactsFunction
+) -> None:
     """Compute the facts that tracks and songs lack: those of songs, and of tracks that a killed run stored.
+
+    Args:
+        run_id: of the run; None if it recorded nothing.
+        compute_facts: computes those of tracks.
 
     Raises:
         StoreError: a shard cannot be read or written.
@@ -144,7 +151,7 @@ def complete_facts(catalog: Catalog, store: TrackStore, run_id: int | None) -> N
     if FactIndex(catalog, FACTS_VERSION).some_lack_facts():
         from midiprism.results.facts import FactsUpkeep
 
-        FactsUpkeep(catalog, store, run_id).complete()
+        FactsUpkeep(catalog, store, run_id).complete(compute_facts)
 
 
 def delete_track(store: TrackStore, location: TrackLocation) -> None:

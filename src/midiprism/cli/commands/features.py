@@ -28,7 +28,11 @@ def features(
     catalog: CatalogOptions,
     output: SummaryOptions,
     workers: Annotated[
-        str, typer.Option(metavar="N", help="Threads that read and compute, or auto: one per processor.")
+        str,
+        typer.Option(
+            metavar="N",
+            help="Threads that read and compute, with a process each for facts, or auto: one per processor.",
+        ),
     ] = "auto",
     no_fingerprints: Annotated[
         bool, typer.Option("--no-fingerprints", help="Make no fingerprints, only facts.")

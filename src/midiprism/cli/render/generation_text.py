@@ -255,7 +255,14 @@ def damage_lines(verification: "Verification") -> Iterator[str]:
     yield f"{url} is damaged: generation {verification.generation}, {checked} checked."
     for damage in verification.damage:
         yield f"  {damage.name}: {damage.message}" if damage.name else f"  {damage.message}"
-    yield "Split its songs into another URL, which leaves this one as it is."
+    of_groups = [damage.is_of_groups for damage in verification.damage]
+    if not all(of_groups):
+        yield "Split its songs into another URL, which leaves this one as it is."
+    if any(of_groups):
+        from midiprism.generations.layout import groups_key
+
+        yield f"Remove {url}/{groups_key(verification.generation)}, and make the groups of songs again:"
+        yield f"  midiprism groups {shell_quote(verification.url)}"
 
 
 def verification_to_json(verification: "Verification") -> dict[str, Any]:

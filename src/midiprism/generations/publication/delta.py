@@ -47,8 +47,8 @@ def publish_delta(source: TableSource) -> PublishedTable:
             _create(deltalake, source, location, options)
             return source.published(source.manifest.number, location)
         generation = table.transaction_version(_APPLICATION) or 0
-        if generation < source.manifest.number:
-            _update(deltalake, source, table)
+        if generation <= source.manifest.number:
+            _update(deltalake, source, table, is_new=generation < source.manifest.number)
         return source.published(max(generation, source.manifest.number), location)
     except (deltalake.exceptions.DeltaError, OSError) as error:
         raise GenerationError(
@@ -68,10 +68,18 @@ def _create(deltalake: Any, source: TableSource, location: str, options: dict[st
     )
 
 
-def _update(deltalake: Any, source: TableSource, table: Any) -> None:
-    """Add the files that the table lacks, and remove those that the manifest does not name."""
+def _update(deltalake: Any, source: TableSource, table: Any, *, is_new: bool) -> None:
+    """Add the files that the table lacks, and remove those that the manifest does not name.
+
+    Groups that were removed and made again have other files in the same generation.
+
+    Args:
+        is_new: whether the table is to state another generation, also with the same files.
+    """
     published = {uri.rpartition("/")[2] for uri in table.file_uris()}
     named = {_base_name(file): file for file in source.files}
+    if not is_new and published == named.keys():
+        return
     removed = [
         deltalake.transaction.RemoveAction(name, True, _now_milliseconds())
         for name in sorted(published - named.keys())

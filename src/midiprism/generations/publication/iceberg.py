@@ -2,7 +2,7 @@
 
 ::
 
-    iceberg/tracks.json                          generation and metadata of the newest publication
+    iceberg/tracks.json                          generation, files and metadata of the newest publication
     iceberg/tracks-000001-ATTEMPT/metadata/...   one publication
 """
 
@@ -13,6 +13,8 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+
+from blake3 import blake3
 
 from midiprism.errors import UsageError
 from midiprism.generations.errors import GenerationError
@@ -48,7 +50,9 @@ def import_iceberg() -> Any:
 
 
 def publish_iceberg(source: TableSource, grace: timedelta = GRACE) -> PublishedTable:
-    """Publish a table anew, unless this generation or a later one is published, and return it.
+    """Publish a table anew, unless these files or a later generation are published, and return it.
+
+    Groups that were removed and made again have other files in the same generation.
 
     Args:
         source: the table.
@@ -67,7 +71,8 @@ def publish_iceberg(source: TableSource, grace: timedelta = GRACE) -> PublishedT
         )
     pointer = f"{ICEBERG}/{source.table}.json"
     found = _read_pointer(source.storage, pointer)
-    if found is not None and found["generation"] >= source.manifest.number:
+    state = {"generation": source.manifest.number, "files": _digest_of_names(source)}
+    if found is not None and (found["generation"] > source.manifest.number or found.items() >= state.items()):
         return source.published(found["generation"], found["metadata"])
     folder = f"{ICEBERG}/{source.table}-{source.manifest.number:06}-{new_attempt()}"
     try:
@@ -77,8 +82,7 @@ def publish_iceberg(source: TableSource, grace: timedelta = GRACE) -> PublishedT
         raise GenerationError(
             f"{source.place}/{folder} cannot be published as an Iceberg table: {error}."
         ) from error
-    content = {"generation": source.manifest.number, "metadata": metadata}
-    source.storage.put(pointer, json.dumps(content).encode())
+    source.storage.put(pointer, json.dumps({**state, "metadata": metadata}).encode())
     _remove_earlier(source, pointer, folder, grace)
     return source.published(source.manifest.number, metadata)
 
@@ -112,6 +116,10 @@ def _read_pointer(storage: ObjectStorage, key: str) -> dict[str, Any] | None:
     if not isinstance(content.get("generation"), int) or not isinstance(content.get("metadata"), str):
         raise GenerationError(f"{storage.url}: {key} is not as midiprism writes it: remove it.")
     return content
+
+
+def _digest_of_names(source: TableSource) -> str:
+    return blake3("\n".join(file.stored.name for file in source.files).encode()).hexdigest()
 
 
 def _remove_earlier(source: TableSource, pointer: str, folder: str, grace: timedelta) -> None:

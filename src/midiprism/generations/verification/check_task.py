@@ -8,7 +8,8 @@ from typing import Any
 from midiprism.errors import UsageError
 from midiprism.generations.engine import TaskAddress
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.layout import SONGS, TRACKS
+from midiprism.generations.groups.table import GroupTable, find_groups
+from midiprism.generations.layout import GROUPS, SONGS, TRACKS
 from midiprism.generations.result import GenerationResult, Manifest, TableFile
 from midiprism.generations.splitting import Machine
 from midiprism.generations.verification.digest_check import (
@@ -31,10 +32,13 @@ from midiprism.generations.verification.workers import CheckWorkers, LostWorker
 from midiprism.objects import ObjectStorage, open_storage
 
 FILES, DIGESTS, ROWS = "files", "digests", "rows"
-"""Checks: each file by itself; digests that files name, by the index; the same by the digests in files."""
+"""Checks: each file by itself; digests that files name, by the index; the same by the digests in files.
+
+Another, ``GROUPS``, is that of the files of groups."""
 
 TITLES: Mapping[str, str] = {
     FILES: "the check of files",
+    GROUPS: "the check of groups",
     DIGESTS: "the comparison of digests",
     ROWS: "the comparison of digests",
 }
@@ -92,6 +96,15 @@ class Checker:
         return sorted(self.manifest.files, key=lambda file: (*COLUMNS,).index(file.table))
 
     @cached_property
+    def groups(self) -> GroupTable | None:
+        """The groups of the songs; None if they were not made.
+
+        Raises:
+            GenerationError: their record is damaged.
+        """
+        return find_groups(self.result, self.number)
+
+    @cached_property
     def _index(self) -> Sequence[tuple[TableFile, ...]]:
         """The objects of the index, by prefix."""
         objects: list[list[TableFile]] = [[] for _ in range(self.result.identity.prefixes)]
@@ -103,26 +116,38 @@ class Checker:
 
     def task_count(self, name: str) -> int:
         """Return the number of tasks of a check."""
-        if name == FILES:
-            return -(-(len(self.files) + len(self._index)) // FILES_PER_TASK)
+        if name in (FILES, GROUPS):
+            return -(-len(self._items(name)) // FILES_PER_TASK)
         digests = self.manifest.rows(TRACKS) + self.manifest.rows(SONGS)
         return max(
             1, min(len(self._index), -(-digests // (self._digests_per_task or DIGESTS_PER_TASK[name])))
         )
 
-    def file_count(self, number: int) -> int:
-        """Return the number of files, without those of the index, that a task of ``FILES`` checks."""
-        return len(self.files[number * FILES_PER_TASK : (number + 1) * FILES_PER_TASK])
+    def files_of(self, name: str) -> Sequence[TableFile]:
+        """Return the files, without those of the index, that ``FILES`` or ``GROUPS`` checks."""
+        if name == FILES:
+            return self.files
+        return self.groups.files if self.groups else ()
 
-    def check_files(self, number: int) -> FileFindings:
-        """Check some files, and the index of some prefixes, each by itself."""
-        url = self.result.storage.url
-        items: list[tuple[str, tuple[TableFile, ...]]] = [
-            *((url, (file,)) for file in self.files),
-            *((url, objects) for objects in self._index),
-        ]
-        first = number * FILES_PER_TASK
-        chosen = items[first : first + FILES_PER_TASK]
+    def file_count(self, name: str, number: int) -> int:
+        """Return the number of these files that a task checks."""
+        return len(self.files_of(name)[number * FILES_PER_TASK : (number + 1) * FILES_PER_TASK])
+
+    def _items(self, name: str) -> Sequence[tuple[TableFile, ...]]:
+        """Return the files that a check reads one by one, then the index of each prefix."""
+        files = [(file,) for file in self.files_of(name)]
+        return [*files, *self._index] if name == FILES else files
+
+    def check_files(self, name: str, number: int) -> FileFindings:
+        """Check some files, and the index of some prefixes, each by itself.
+
+        Args:
+            name: ``FILES`` or ``GROUPS``.
+            number: of the task.
+        """
+        first, files = number * FILES_PER_TASK, len(self.files_of(name))
+        items = self._items(name)[first : first + FILES_PER_TASK]
+        chosen = [(self.result.storage.url, objects) for objects in items]
         findings: list[FileFindings] = [FileFindings()] * len(chosen)
         for position, answer in self._workers.map(_check, chosen):
             if isinstance(answer, LostWorker):
@@ -132,7 +157,7 @@ class Checker:
                 )
                 answer = FileFindings(damage=(*lost,))
             findings[position] = answer
-            self._machine.on_songs(int(first + position < len(self.files)))
+            self._machine.on_songs(int(first + position < files))
         total = FileFindings()
         for found in findings:
             total = total.plus(found)
@@ -190,7 +215,7 @@ class CheckTask:
 
     Attributes:
         checker: that does it.
-        name: ``FILES``, ``DIGESTS`` or ``ROWS``.
+        name: ``FILES``, ``GROUPS``, ``DIGESTS`` or ``ROWS``.
     """
 
     checker: Checker
@@ -209,8 +234,8 @@ class CheckTask:
         Raises:
             MidiprismError: it cannot be done now.
         """
-        if self.name == FILES:
-            return self.checker.check_files(number)
+        if self.name in (FILES, GROUPS):
+            return self.checker.check_files(self.name, number)
         if self.name in (DIGESTS, ROWS):
             return self.checker.compare_digests(number, by_rows=self.name == ROWS)
         raise UsageError(f"There is no check of {self.name}.")

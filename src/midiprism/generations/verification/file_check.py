@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from blake3 import blake3
 
 from midiprism.generations.digests import DIGEST_BYTES, as_array
-from midiprism.generations.layout import LINKS, SONGS, TRACKS
+from midiprism.generations.layout import GROUPS, LINKS, SONGS, TRACKS
 from midiprism.generations.result import TableFile
 from midiprism.generations.verification.digest_arrays import (
     DigestSum,
@@ -39,6 +39,7 @@ class DigestSums(NamedTuple):
         index_songs: of those in the index, each once.
         links: of the songs of links, for each link.
         songs_with_links: of the songs in files, each as often as it has links.
+        grouped_songs: of the songs in files of groups.
     """
 
     tracks: DigestSum = DigestSum()
@@ -47,6 +48,7 @@ class DigestSums(NamedTuple):
     index_songs: DigestSum = DigestSum()
     links: DigestSum = DigestSum()
     songs_with_links: DigestSum = DigestSum()
+    grouped_songs: DigestSum = DigestSum()
 
     def plus(self, other: "DigestSums") -> "DigestSums":
         """Return the sums of the files of both."""
@@ -126,8 +128,8 @@ def _sums_of(name: str, table: Any) -> DigestSums:
     if name == SONGS:
         songs, counts = songs_with_counts(table)
         return DigestSums(songs=DigestSum.of(songs), songs_with_links=DigestSum.of(songs, counts))
-    digests_of_column(table.column("blake3"))  # raises an error if one is none
-    return DigestSums()
+    songs_sum = DigestSum.of(digests_of_column(table.column("blake3")))  # raises an error if one is none
+    return DigestSums(grouped_songs=songs_sum) if name == GROUPS else DigestSums()
 
 
 def songs_with_counts(table: Any) -> "tuple[NDArray[np.bytes_], NDArray[np.uint64]]":

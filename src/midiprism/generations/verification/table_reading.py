@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from midiprism.generations.errors import GenerationError
-from midiprism.generations.layout import LINKS, PATHS, SONGS, TRACKS
+from midiprism.generations.layout import GROUPS, LINKS, PATHS, SONGS, TRACKS
 from midiprism.generations.result import TableFile
 from midiprism.generations.stored_objects import read_object
 from midiprism.objects import ObjectMissingError, ObjectStorage
@@ -16,6 +16,7 @@ COLUMNS = {
     LINKS: ("song_blake3", "track_blake3"),
     SONGS: ("blake3", "track_count"),
     PATHS: ("blake3",),
+    GROUPS: ("blake3", "song_group", "fold"),
 }
 """The columns of each table that are checked."""
 
@@ -32,6 +33,11 @@ class Damage(NamedTuple):
 
     name: str
     message: str
+
+    @property
+    def is_of_groups(self) -> bool:
+        """True if it is below ``groups/``, all of which can be removed and made again."""
+        return self.name.startswith(f"{GROUPS}/")
 
 
 class DamagedFileError(Exception):

@@ -2,23 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 from midiprism.generations.errors import GenerationStoppedError
-from midiprism.pipeline.executors.processes.start_process import (
-    ignore_signals,
-    process_context,
-    start_process,
-)
+from midiprism.pipeline.executors.processes.call_process import Call, CallProcess
 
 MAX_TRIES = 2
 """Workers that may be lost over one item."""
 
 _LOOK_SECONDS = 0.2
-
-Call = Callable[..., Any]
 
 
 class LostWorker:
@@ -36,8 +29,8 @@ class CheckWorkers:
     def __init__(self, count: int, stop: Callable[[], bool]) -> None:
         self._count = count
         self._stop = stop
-        self._idle: list[_Worker] = []
-        self._busy: dict[Any, tuple[_Worker, int]] = {}
+        self._idle: list[CallProcess] = []
+        self._busy: dict[Any, tuple[CallProcess, int]] = {}
 
     def map(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """Call a function of a module with each item, and yield its number and the answer, in any order.
@@ -72,7 +65,7 @@ class CheckWorkers:
             self._require_going_on()
             while waiting and len(self._busy) < self._count:
                 number = waiting.popleft()
-                worker = self._idle.pop() if self._idle else _Worker()
+                worker = self._idle.pop() if self._idle else CallProcess()
                 self._busy[worker.connection] = worker, number
                 worker.begin(call, items[number])
             for connection in wait([*self._busy], _LOOK_SECONDS):
@@ -102,47 +95,3 @@ class CheckWorkers:
             worker.end()
         self._idle.clear()
         self._busy.clear()
-
-
-class _Worker:
-    """A worker process. It ends with the process that started it, after the item in hand."""
-
-    def __init__(self) -> None:
-        context = process_context()
-        self.connection, other = context.Pipe()
-        self._process = start_process(context, _work, (other,), import_main=False)
-        other.close()
-
-    def begin(self, call: Call, item: tuple[Any, ...]) -> None:
-        with suppress(OSError):  # where the process has ended, there will be no answer
-            self.connection.send((call, item))
-
-    def answer(self) -> Any:
-        """Return the answer, which has come.
-
-        Raises:
-            EOFError: the process has ended.
-            OSError: likewise.
-        """
-        return self.connection.recv()
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
-
-
-def _work(connection: Connection) -> None:
-    ignore_signals()
-    with suppress(EOFError, OSError):  # the process that started this one has ended
-        while True:
-            call, item = connection.recv()
-            connection.send(_answer(call, item))
-
-
-def _answer(call: Call, item: tuple[Any, ...]) -> Any:
-    """Return the answer of a function, or the error that is raised where its caller is."""
-    try:
-        return call(*item)
-    except Exception as error:  # noqa: BLE001 - raised where the answer is used
-        return error

@@ -1,13 +1,18 @@
 """The executors by name. A new one is a module in this package and a line in ``EXECUTORS``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from midiprism.errors import UsageError
+from midiprism.features.tolerant_facts import FactsFunction
 from midiprism.pipeline.executor import Executor, ExecutorContext
-from midiprism.pipeline.executors.inline import InlineExecutor
+from midiprism.pipeline.executors.inline import InlineExecutor, inline_facts
 from midiprism.pipeline.executors.processes.background_process import run_in_process
+from midiprism.pipeline.executors.processes.facts_processes import FactsProcesses
 from midiprism.pipeline.executors.processes.process_executor import ProcessExecutor
 from midiprism.pipeline.executors.processes.start_process import start_process_server
+from midiprism.pipeline.settings import Resources
+from midiprism.pipeline.splitter import LoadFacts, load_facts_calculator
 from midiprism.results.background import Background, run_inline
 
 EXECUTORS: dict[str, Callable[[ExecutorContext], Executor]] = {
@@ -42,3 +47,21 @@ def prepare_executor(name: str | None, workers: int | None) -> None:
 def background_for(workers: int) -> Background:
     """Return the means to do work during the end of a run: another process, if the run had any."""
     return run_in_process if workers else run_inline
+
+
+@contextmanager
+def facts_for(
+    resources: Resources | None = None, load_facts: LoadFacts = load_facts_calculator
+) -> Iterator[FactsFunction]:
+    """Provide what computes facts that tracks lack, in worker processes, unless a run is to have none.
+
+    Args:
+        resources: of the run; None for those that a run has by default.
+        load_facts: loads what computes facts.
+    """
+    resources = resources or Resources()
+    if resources.workers == 0:
+        yield inline_facts(load_facts)
+        return
+    with closing(FactsProcesses(load_facts, resources.timeout)) as processes:
+        yield processes.compute

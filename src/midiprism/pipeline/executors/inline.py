@@ -3,8 +3,10 @@
 import contextlib
 import time
 from collections import deque
+from functools import lru_cache
 
 from midiprism.catalog import Lease
+from midiprism.features.tolerant_facts import FactsFunction, compute_or_omit
 from midiprism.pipeline.batch import Batch, FinishedBatch
 from midiprism.pipeline.digesting_worker import DigestingWorker
 from midiprism.pipeline.executor import Completed, ExecutorContext, ProgressCounts, Telemetry
@@ -14,6 +16,7 @@ from midiprism.pipeline.shared_counters import (
     progress_counts,
     stage_timers,
 )
+from midiprism.pipeline.splitter import LoadFacts
 from midiprism.pipeline.worker import Worker
 from midiprism.pipeline.worker_config import WorkerHooks
 
@@ -85,3 +88,12 @@ class InlineExecutor:
             in_flight=len(self._queued) + batches_in_hand,
             loading_seconds=self._loading_seconds,
         )
+
+
+def inline_facts(load_facts: LoadFacts) -> FactsFunction:
+    """Return what computes facts in this process, for one thread at a time; it is loaded on first use.
+
+    Like the executor, it knows no timeout.
+    """
+    load_once = lru_cache(maxsize=1)(load_facts)
+    return lambda tracks, families: compute_or_omit(load_once(), tracks, families)

@@ -1,7 +1,5 @@
 """The executor of worker processes: started, fed, watched, replaced when they die, and ended."""
 
-import contextlib
-import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from midiprism.pipeline.executors.processes.compile_process import start_compili
 from midiprism.pipeline.executors.processes.outbox import Outbox
 from midiprism.pipeline.executors.processes.shared_memory import new_slots
 from midiprism.pipeline.executors.processes.start_process import (
+    describe_exit,
     needs_main_module,
     process_context,
     start_process,
@@ -32,6 +31,7 @@ from midiprism.pipeline.executors.processes.worker_process import BatchAnswer, W
 from midiprism.pipeline.resource_defaults import BATCHES_PER_WORKER
 from midiprism.pipeline.shared_counters import (
     BATCH_NUMBER,
+    POSITION_COUNTERS,
     SHARED_COUNTER_COUNT,
     SONG_INDEX,
     STAGE,
@@ -79,7 +79,7 @@ class WorkerHandle:
         self.batches: deque[SubmittedBatch] = deque()
         self.is_ready = False
         self._answered_counts = ProgressCounts()
-        self._position = (0, 0, 0)
+        self._position: tuple[int, ...] = ()
         self._position_since = 0.0
         self._timed_out_after: float | None = None
 
@@ -128,7 +128,7 @@ class WorkerHandle:
     def kill_if_hung(self, timeout: float, now: float) -> None:
         """Kill the worker if it has been at one song, or at facts, for longer than ``timeout``."""
         counters = self._counters
-        position = (counters[BATCH_NUMBER], counters[SONG_INDEX], counters[STAGE])
+        position = tuple(counters[place] for place in POSITION_COUNTERS)
         if position != self._position or counters[STAGE] not in TIMED_STAGES:
             self._position, self._position_since = position, now
         elif now - self._position_since > timeout:
@@ -146,12 +146,7 @@ class WorkerHandle:
 
     def describe_exit(self) -> str:
         """Return the exit code or signal of the process, in words."""
-        code = self._process.exitcode
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                return f"signal {signal.Signals(-code).name}"
-            return f"signal {-code}"
-        return f"exit code {code}"
+        return describe_exit(self._process)
 
     def join(self) -> None:
         """Wait a while for the process to end."""

@@ -115,6 +115,16 @@ def start_process(
     return process
 
 
+def describe_exit(process: BaseProcess) -> str:
+    """Return the exit code or signal of a process that has ended, in words."""
+    code = process.exitcode
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(-code).name}"
+        return f"signal {-code}"
+    return f"exit code {code}"
+
+
 @contextmanager
 def signals_blocked() -> Iterator[None]:
     """Block Ctrl-C and SIGTERM in this thread, and in the processes that it starts in the block.
