@@ -11,7 +11,7 @@ from midiprism.errors import UsageError
 from midiprism.generations.bottleneck import analyze_generation
 from midiprism.generations.engine import EngineOptions
 from midiprism.generations.engines.ray import RayEngine
-from midiprism.generations.engines.ray_agent import AgentSettings, NodeAgent
+from midiprism.generations.engines.ray_agent import AgentSettings, NodeAgent, TaskAnswer
 from midiprism.generations.engines.ray_cluster import START_SECONDS
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.generations.run import split_to_storage
@@ -157,10 +157,16 @@ def test_songs_and_stage_timers_of_all_nodes_are_counted(tmp_path: Path, songs: 
 
 def test_a_run_that_is_stopped_hands_out_nothing_more(tmp_path: Path, songs: dict[str, bytes]) -> None:
     local_rows(songs, tmp_path)
-    ray = FakeRay()
+    calls: list[str] = []
+
+    def loses_none(_node: str, method: str, *_task: Any) -> bool:
+        calls.append(method)
+        return False
+
+    ray = FakeRay(loses=loses_none)
     with pytest.raises(GenerationStoppedError):
         _split(tmp_path, ray, Machine(stop=lambda: True))
-    assert ray.actors_started == []
+    assert "run" not in calls
 
 
 def test_storage_of_one_process_is_refused(songs: dict[str, bytes]) -> None:
@@ -180,8 +186,9 @@ def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, b
     split_to_storage(source_with(songs), url, options(), parts())
     agent = NodeAgent(AgentSettings(url, memory_url(), 0))
     assert agent.check() is None
-    failure, totals, _ = agent.run(1, "a", 0)
-    assert failure is not None
-    assert failure.is_usage
-    assert "name that URL" in failure.message
-    assert totals.songs == 0
+    (answer,) = agent.run(1, "a", 0)
+    assert isinstance(answer, TaskAnswer)
+    assert answer.failure is not None
+    assert answer.failure.is_usage
+    assert "name that URL" in answer.failure.message
+    assert answer.totals.songs == 0
