@@ -23,7 +23,6 @@ from midiprism.pipeline.executors import prepare_executor
 
 PARENT_LOOK_SECONDS = 1.0
 PROGRESS_SECONDS = 1.0
-"""Time between two statements of what an agent has done so far."""
 
 
 class AgentSettings(NamedTuple):
@@ -84,10 +83,15 @@ class NodeAgent:
 
     The thread in which Ray calls a method is in that call for as long as a task runs, which has a thread of
     its own. With a thread of Ray's for each kind of method, Ray would interrupt Python 100 times a second.
+
+    Args:
+        settings: of the agent.
+        progress_seconds: time between two statements of what it has done so far.
     """
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: AgentSettings, progress_seconds: float = PROGRESS_SECONDS) -> None:
         self._settings = settings
+        self._progress_seconds = progress_seconds
         self._totals = AgentTotals()
         self._generation: OpenGeneration | None = None
         self._pass_name = ""
@@ -111,9 +115,9 @@ class NodeAgent:
         return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
 
     def run(self, generation: int, name: str, number: int) -> Iterator[AgentTotals | TaskAnswer]:
-        """Do a task of a generation, and yield what the agent has done so far now and then, last the answer."""
+        """Do a task of a generation; yield what the agent has done so far now and then, and last the answer."""
         task = self._thread.submit(self._answer, generation, name, number)
-        while not wait([task], PROGRESS_SECONDS).done:
+        while not wait([task], self._progress_seconds).done:
             yield self._totals
         yield task.result()
 
