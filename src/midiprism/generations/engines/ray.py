@@ -19,7 +19,7 @@ _WAIT_SECONDS = 0.2
 
 
 class RayEngine:
-    """Runs tasks on a cluster; see ``Engine``. Ray is joined or started by ``prepare``, or when there is a first task.
+    """Runs tasks on a cluster; see ``Engine``. ``prepare``, or else the first task, joins or starts Ray.
 
     Args:
         options: of the engine.

@@ -115,7 +115,7 @@ class NodeAgent:
         return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
 
     def run(self, generation: int, name: str, number: int) -> Iterator[AgentTotals | TaskAnswer]:
-        """Do a task of a generation; yield what the agent has done so far now and then, and last the answer."""
+        """Do a task of a generation; yield now and then what the agent has done so far, last the answer."""
         task = self._thread.submit(self._answer, generation, name, number)
         while not wait([task], self._progress_seconds).done:
             yield self._totals

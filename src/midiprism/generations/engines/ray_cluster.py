@@ -186,7 +186,7 @@ class RayCluster:
         return {node: cpus for node, cpus in nodes.items() if cpus}
 
     def _replace_agents(self, nodes: Mapping[str, int]) -> bool:
-        """Forget agents of nodes that are gone, start those that are missing; return whether nodes are usable."""
+        """Forget agents of nodes that are gone, start missing ones, and return whether a node is usable."""
         for node in [*self._agents]:
             if node not in nodes and self._agents[node].number is None:
                 del self._agents[node]
