@@ -93,6 +93,9 @@ def measure(part: str, url: str) -> tuple[int, int, float]:
 class AnsweringEngine:
     """Answers tasks at once; see ``Engine``."""
 
+    def prepare(self, result_url: str, source_url: str) -> None:
+        pass
+
     def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
         for number in numbers:
             yield Done(number, FileFindings() if task.address().name == FILES else DigestCounts())

@@ -1,7 +1,7 @@
 """Tasks on a cluster: the engine ``ray`` with actors that run in this process and are lost on request."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from midiprism.errors import UsageError
 from midiprism.generations.bottleneck import analyze_generation
 from midiprism.generations.engine import EngineOptions
 from midiprism.generations.engines.ray import RayEngine
-from midiprism.generations.engines.ray_agent import AgentSettings, NodeAgent
+from midiprism.generations.engines.ray_agent import AgentSettings, AgentTotals, NodeAgent, TaskAnswer
 from midiprism.generations.engines.ray_cluster import START_SECONDS
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.generations.run import split_to_storage
@@ -27,6 +27,7 @@ from support.generation_results import (
     source_with,
     stored_rows,
 )
+from support.object_stores import KilledError
 
 
 def _ticking(seconds: int = 2) -> Callable[[], float]:
@@ -155,12 +156,56 @@ def test_songs_and_stage_timers_of_all_nodes_are_counted(tmp_path: Path, songs: 
     assert sum(timers) > 0
 
 
+def test_agents_start_before_a_new_result_is_planned(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    plans: list[bool] = []
+
+    def loses_none(_node: str, method: str, *_task: Any) -> bool:
+        if method == "prepare_process":
+            plans.append((tmp_path / "lake" / "plans").exists())
+        return False
+
+    _split(tmp_path, FakeRay(loses=loses_none))
+    assert plans == [False, False]
+
+
+def test_a_run_with_nothing_to_do_starts_no_agent(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    _split(tmp_path, FakeRay())
+    ray = FakeRay()
+    _split(tmp_path, ray)
+    assert ray.actors_started == []
+
+
+def test_an_agent_says_what_it_has_done_while_a_task_runs(tmp_path: Path, songs: dict[str, bytes]) -> None:
+    local_rows(songs, tmp_path)
+    source, url = f"{tmp_path.as_uri()}/songs", f"{tmp_path.as_uri()}/lake"
+
+    def die(_progress: object) -> None:
+        raise KilledError
+
+    with suppress(KilledError):
+        split_to_storage(source, url, options(), parts(on_progress=die))
+    agent = NodeAgent(AgentSettings(url, source, 0), progress_seconds=0.0)
+    *progress, answer = agent.run(1, "a", 0)
+    agent.release()
+    assert isinstance(answer, TaskAnswer)
+    assert answer.totals.songs > 0
+    assert {type(it) for it in progress} == {AgentTotals}
+
+
 def test_a_run_that_is_stopped_hands_out_nothing_more(tmp_path: Path, songs: dict[str, bytes]) -> None:
     local_rows(songs, tmp_path)
-    ray = FakeRay()
+    calls: list[str] = []
+
+    def loses_none(_node: str, method: str, *_task: Any) -> bool:
+        calls.append(method)
+        return False
+
+    ray = FakeRay(loses=loses_none)
     with pytest.raises(GenerationStoppedError):
         _split(tmp_path, ray, Machine(stop=lambda: True))
-    assert ray.actors_started == []
+    assert "run" not in calls
 
 
 def test_storage_of_one_process_is_refused(songs: dict[str, bytes]) -> None:
@@ -180,8 +225,9 @@ def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, b
     split_to_storage(source_with(songs), url, options(), parts())
     agent = NodeAgent(AgentSettings(url, memory_url(), 0))
     assert agent.check() is None
-    failure, totals, _ = agent.run(1, "a", 0)
-    assert failure is not None
-    assert failure.is_usage
-    assert "name that URL" in failure.message
-    assert totals.songs == 0
+    (answer,) = agent.run(1, "a", 0)
+    assert isinstance(answer, TaskAnswer)
+    assert answer.failure is not None
+    assert answer.failure.is_usage
+    assert "name that URL" in answer.failure.message
+    assert answer.totals.songs == 0

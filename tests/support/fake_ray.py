@@ -1,6 +1,6 @@
 """A stand-in for the package ``ray`` whose actors run in this process, at once, and are lost on request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,8 +41,8 @@ class FakeRay:
     def nodes(self) -> list[dict[str, Any]]:
         return [{"NodeID": name, "Alive": True, "Resources": {"CPU": it}} for name, it in self.cpus.items()]
 
-    def remote(self, **options: Any) -> Callable[[type], "_ActorClass"]:
-        return lambda kind: _ActorClass(self, kind)
+    def remote(self, kind: type) -> "_ActorClass":
+        return _ActorClass(self, kind)
 
     def wait(self, answers: list[Any], timeout: float, num_returns: int = 1) -> tuple[list[Any], list[Any]]:
         return answers[:num_returns], answers[num_returns:]
@@ -104,5 +104,18 @@ class _Method:
     def __init__(self, call: Callable[..., _Answer]) -> None:
         self.remote = call
 
-    def options(self, **_options: Any) -> "_Method":
-        return self
+    def options(self, *, num_returns: str) -> "_StreamingMethod":
+        assert num_returns == "streaming"
+        return _StreamingMethod(self.remote)
+
+
+class _StreamingMethod:
+    def __init__(self, call: Callable[..., _Answer]) -> None:
+        self._call = call
+
+    def remote(self, *arguments: Any) -> Iterator[_Answer]:
+        answer = self._call(*arguments)
+        if isinstance(answer.value, Exception):
+            yield answer
+        else:
+            yield from map(_Answer, answer.value)

@@ -74,6 +74,17 @@ class Engine(Protocol):
     Two engines may run the same task of a pass: the first record counts, and the other's work is lost.
     """
 
+    def prepare(self, result_url: str, source_url: str) -> None:
+        """Begin to start what runs tasks, which takes seconds, while a generation is planned.
+
+        Args:
+            result_url: of the result, which need not be there yet.
+            source_url: of the songs.
+
+        Raises:
+            UsageError: the engine cannot work with them, or cannot be started.
+        """
+
     def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
         """Run the task of each number, and yield those that are done, in any order.
 

@@ -18,12 +18,7 @@ from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.plan import Plan, SplitSettings, require_settings
-from midiprism.generations.planning import (
-    ChunkLimits,
-    SourceChanges,
-    make_plan,
-    source_changes,
-)
+from midiprism.generations.planning import ChunkLimits, SourceChanges, make_plan, source_changes
 from midiprism.generations.result import GenerationResult, Manifest, open_or_create_result, open_result
 from midiprism.generations.splitting import Machine
 from midiprism.generations.summary import GenerationSummary, summarize
@@ -158,6 +153,8 @@ def split_to_storage(
     source, storage = _open_both(source_url, result_url, parts, make_folder=True)
     now = require_conditions(storage)
     finished: list[Plan] = []
+    if _has_tasks(storage, parts):
+        parts.engine.prepare(storage.url, source.url)
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder, containers=options.archives)
         prefixes = options.prefixes or prefixes_for(listing.count)
@@ -173,6 +170,7 @@ def split_to_storage(
             work = _find_work(result, manifest, source, listing, options, finished, others)
             if not work.is_any:
                 break
+            parts.engine.prepare(storage.url, source.url)
             plan, is_ours = make_plan(
                 result,
                 manifest,
@@ -189,6 +187,14 @@ def split_to_storage(
                 others.append(plan)  # which is finished first, and may leave less to do
     sweep(result, now)
     return summarize(result, finished, work.gone)
+
+
+def _has_tasks(storage: ObjectStorage, parts: RunParts) -> bool:
+    """Return whether a run will have tasks whatever its source has: it begins or finishes a result."""
+    try:
+        return _open_plan(open_result(storage, parts.contract)) is not None
+    except NoGenerationsError:
+        return True
 
 
 def _find_work(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,13 +16,14 @@ from midiprism.objects.errors import (
     ObjectMissingError,
     ObjectStorageError,
 )
-from midiprism.objects.storage import MAX_READS_IN_FLIGHT, ObjectInfo, ReadRequest
+from midiprism.objects.storage import MAX_READS_IN_FLIGHT, SMALL_READS, ObjectInfo, ReadRequest
 from midiprism.objects.url import StorageUrl
 from midiprism.optional_packages import MissingPackageError
 
 T = TypeVar("T")
 
 Answers = list[bytes | ObjectStorageError]
+Seconds = deque[float]
 
 _LIST_PAGE = 1_000
 _DELETE_PAGE = 1_000
@@ -30,6 +32,11 @@ _USAGE_ERRORS = ("InvalidPathError", "UnknownConfigurationKeyError", "NotSupport
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 _QUERY = re.compile(r"\?\S+")
 _MAX_REASON = 300
+
+_FEWEST_READS = 4
+_SECONDS_OF_A_READ = 1e-4
+"""Time that a small read takes this process. Where an answer takes hardly longer, as that of a folder does,
+more threads than a few wait for each other, and take more of the processor."""
 
 _memories: dict[StorageUrl, Any] = {}
 """Storage in memory by its URL, for as long as the process lives."""
@@ -130,11 +137,12 @@ class ObstoreStorage:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MAX_READS_IN_FLIGHT, "midiprism-objects")
         waiting: deque[Future[Answers]] = deque()
+        seconds: Seconds = deque(maxlen=2 * SMALL_READS)
         try:
             for group in _groups(requests, in_flight, grouped):
-                if len(waiting) >= in_flight:
+                while len(waiting) >= reads_needed(seconds, in_flight):
                     yield from waiting.popleft().result()
-                waiting.append(self._pool.submit(self._read_each, group))
+                waiting.append(self._pool.submit(self._read_each, group, seconds))
             while waiting:
                 yield from waiting.popleft().result()
         finally:
@@ -211,13 +219,16 @@ class ObstoreStorage:
         except self._errors as error:
             raise self._translate(error, failure) from None
 
-    def _read_each(self, requests: Sequence[ReadRequest]) -> Answers:
+    def _read_each(self, requests: Sequence[ReadRequest], seconds: Seconds) -> Answers:
+        """Read one after the other, and add to ``seconds`` how long each took."""
         answers: Answers = []
         for request in requests:
+            started = time.perf_counter()
             try:
                 answers.append(self.read(request))
             except ObjectStorageError as error:
                 answers.append(error)
+            seconds.append(time.perf_counter() - started)
         return answers
 
     def _translate(self, error: Exception, failure: str) -> ObjectStorageError:
@@ -260,6 +271,21 @@ def _profile_credentials() -> Any:
 def names_endpoint_without_tls() -> bool:
     """Return whether the environment names an endpoint that begins with ``http://``."""
     return any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINT_VARIABLES)
+
+
+def reads_needed(seconds: Iterable[float], most: int) -> int:
+    """Return how many reads are to be under way at once, so that none of them waits for this process.
+
+    Of the last reads, a quick one counts: others may have waited for a processor.
+
+    Args:
+        seconds: that each of the last reads took.
+        most: that are allowed.
+    """
+    last = sorted(seconds)
+    if len(last) < _FEWEST_READS:
+        return min(most, _FEWEST_READS)
+    return min(most, max(_FEWEST_READS, int(last[len(last) // 4] / _SECONDS_OF_A_READ)))
 
 
 def _groups(requests: Iterable[ReadRequest], in_flight: int, grouped: int) -> Iterator[list[ReadRequest]]:

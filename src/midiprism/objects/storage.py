@@ -7,9 +7,10 @@ from typing import NamedTuple, Protocol
 from midiprism.objects.errors import ObjectStorageError
 
 MAX_READS_IN_FLIGHT = 64
+"""Most reads that are under way at once: answers take milliseconds, and the client little time."""
+
 SMALL_READS = 16
 """Small reads that may be made one after the other: a thread for several takes less of the processor."""
-"""Most reads that are under way at once: answers take milliseconds, and the client little time."""
 
 
 class ObjectInfo(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 
 from midiprism.errors import UsageError
 from midiprism.generations.engine import Done, EngineOptions, EngineTask, TaskAddress
-from midiprism.generations.engines.ray_agent import AgentSettings, TaskFailure
-from midiprism.generations.engines.ray_cluster import REFRESH_SECONDS, Agent, RayCluster, first_reason
+from midiprism.generations.engines.ray_agent import AgentSettings, AgentTotals, TaskAnswer, TaskFailure
+from midiprism.generations.engines.ray_cluster import Agent, RayCluster, first_reason
 from midiprism.generations.errors import GenerationError, GenerationStoppedError
 from midiprism.objects import ObjectMissingError
 
@@ -19,7 +19,7 @@ _WAIT_SECONDS = 0.2
 
 
 class RayEngine:
-    """Runs tasks on a cluster; see ``Engine``. Ray is joined or started when there is a first task.
+    """Runs tasks on a cluster; see ``Engine``. ``prepare``, or else the first task, joins or starts Ray.
 
     Args:
         options: of the engine.
@@ -35,12 +35,18 @@ class RayEngine:
         self._clock = clock
         self._cluster: RayCluster | None = None
 
+    def prepare(self, result_url: str, source_url: str) -> None:
+        if self._cluster is None:
+            settings = _settings_of(result_url, source_url)
+            self._cluster = RayCluster(self._options, settings, self._ray, self._clock)
+            self._cluster.start_agents()
+
     def map(self, task: EngineTask, numbers: Sequence[int]) -> Iterator[Done]:
         if not numbers:
             return
         address = task.address()
-        if self._cluster is None:
-            self._cluster = RayCluster(self._options, _settings_of(address), self._ray, self._clock)
+        self.prepare(address.result_url, address.source_url)
+        assert self._cluster is not None
         yield from _RayTasks(self._cluster, self._options, address, numbers).run()
 
     def close(self) -> None:
@@ -49,16 +55,15 @@ class RayEngine:
             self._cluster = None
 
 
-def _settings_of(task: TaskAddress) -> AgentSettings:
+def _settings_of(result_url: str, source_url: str) -> AgentSettings:
     """Return the settings of agents.
 
     Raises:
         UsageError: a URL means another place on each node.
     """
-    urls = task.result_url, task.source_url
-    if any(url.startswith("memory://") for url in urls):
+    if any(url.startswith("memory://") for url in (result_url, source_url)):
         raise UsageError("memory:// is seen by one process only: the engine ray needs other storage.")
-    return AgentSettings(*urls, workers=0)
+    return AgentSettings(result_url, source_url, workers=0)
 
 
 class _RayTasks:
@@ -80,51 +85,53 @@ class _RayTasks:
         Raises:
             MidiprismError: a task, or all nodes, failed too often.
         """
-        polled = time.monotonic()
         while self._waiting or self._running:
             if self._stop():
                 raise GenerationStoppedError
             self._hand_out()
-            for answer in self._answers():
-                done = self._receive(answer, self._running.pop(answer))
+            for stream in self._ready_streams():
+                done = self._receive(stream)
                 if done is not None:
                     yield done
-            if time.monotonic() - polled > REFRESH_SECONDS:
-                polled = time.monotonic()
-                self._cluster.poll_progress()
 
     def _hand_out(self) -> None:
         for agent in self._cluster.ready_agents():
             if not self._waiting:
                 return
             number = self._waiting.popleft()
-            answer = self._cluster.submit(agent, self._task.generation, self._task.name, number)
-            self._running[answer] = agent
+            stream = self._cluster.submit(agent, self._task.generation, self._task.name, number)
+            self._running[stream] = agent
 
-    def _answers(self) -> Sequence[Any]:
+    def _ready_streams(self) -> Sequence[Any]:
         if not self._running:
             time.sleep(_WAIT_SECONDS)
             return []
         ready, _ = self._cluster.ray.wait([*self._running], timeout=_WAIT_SECONDS)
         return [*ready]
 
-    def _receive(self, answer: Any, agent: Agent) -> Done | None:
-        """Return a task if it is done."""
-        ray, number = self._cluster.ray, agent.number
+    def _receive(self, stream: Any) -> Done | None:
+        """Take what an agent has yielded, and return its task if that is done."""
+        ray, agent = self._cluster.ray, self._running[stream]
+        number = agent.number
         assert number is not None
         try:
-            failure, totals, value = ray.get(answer)
+            answer: AgentTotals | TaskAnswer = ray.get(next(stream))
         except ray.exceptions.RayTaskError:  # a defect of midiprism
             raise
         except ray.exceptions.RayError as error:
+            del self._running[stream]
             self._cluster.lose(agent, first_reason(error))
             self._fail(number, TaskFailure(f"Its node or its agent was lost: {first_reason(error)}"))
             return None
-        self._cluster.finish(agent, totals)
-        if failure is not None:
-            self._fail(number, failure)
+        if isinstance(answer, AgentTotals):
+            self._cluster.count(agent, answer)
             return None
-        return Done(number, value)
+        del self._running[stream]
+        self._cluster.finish(agent, answer.totals)
+        if answer.failure is not None:
+            self._fail(number, answer.failure)
+            return None
+        return Done(number, answer.value)
 
     def _fail(self, number: int, failure: TaskFailure) -> None:
         """Try a task again later, unless it has failed too often.

@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib.metadata import version as version_of
 from operator import add
 from typing import Any, NamedTuple
@@ -18,8 +19,10 @@ from midiprism.generations.splitting import Machine
 from midiprism.generations.verification.check_task import Checker, CheckTask
 from midiprism.metrics.stage_timers import COUNTER_COUNT
 from midiprism.objects import ObjectMissingError, ObjectStorageError, open_storage
+from midiprism.pipeline.executors import prepare_executor
 
 PARENT_LOOK_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
 
 
 class AgentSettings(NamedTuple):
@@ -77,20 +80,31 @@ class NodeAgent:
     """Runs tasks one after the other on its node. Its methods answer errors as values, not as exceptions.
 
     Timeouts of songs, and the search for the song that killed a worker, are those of the executor.
+
+    The thread in which Ray calls a method is in that call for as long as a task runs, which has a thread of
+    its own. With a thread of Ray's for each kind of method, Ray would interrupt Python 100 times a second.
+
+    Args:
+        settings: of the agent.
+        progress_seconds: time between two statements of what it has done so far.
     """
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: AgentSettings, progress_seconds: float = PROGRESS_SECONDS) -> None:
         self._settings = settings
+        self._progress_seconds = progress_seconds
         self._totals = AgentTotals()
         self._generation: OpenGeneration | None = None
         self._pass_name = ""
         self._checker: Checker | None = None
+        self._thread = ThreadPoolExecutor(1, "midiprism-task")
 
     def prepare_process(self) -> None:
-        """Keep the memory of this process small, and end it when Ray's process of the node has ended.
+        """Load what workers need, and end this process when Ray's process of the node has ended.
 
         Ray does not always do that.
         """
+        if self._settings.source_url:
+            prepare_executor(None, self._settings.workers)
         threading.Thread(target=_exit_without, args=(os.getppid(),), daemon=True).start()
 
     def check(self) -> TaskFailure | None:
@@ -100,8 +114,14 @@ class NodeAgent:
             return TaskFailure(f"It has midiprism {here}, and the command has {there}: install the same.")
         return self._failure(lambda: open_result(open_storage(self._settings.result_url)))
 
-    def run(self, generation: int, name: str, number: int) -> TaskAnswer:
-        """Do a task of a generation."""
+    def run(self, generation: int, name: str, number: int) -> Iterator[AgentTotals | TaskAnswer]:
+        """Do a task of a generation; yield now and then what the agent has done so far, last the answer."""
+        task = self._thread.submit(self._answer, generation, name, number)
+        while not wait([task], self._progress_seconds).done:
+            yield self._totals
+        yield task.result()
+
+    def _answer(self, generation: int, name: str, number: int) -> TaskAnswer:
         values: list[Any] = []
         failure = self._failure(lambda: values.append(self._task(generation, name)(number)))
         return TaskAnswer(failure, self._totals, *values)
@@ -110,10 +130,6 @@ class NodeAgent:
         """End the workers, and remove local files."""
         if self._generation is not None:
             self._generation.release_machine()
-
-    def progress(self) -> AgentTotals:
-        """Return what the agent has done so far. It may be called while a task runs."""
-        return self._totals
 
     def _task(self, number: int, name: str) -> EngineTask:
         """Return a task, whose workers stay until those of another pass begin."""

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import sub
 from typing import Any
@@ -17,12 +16,10 @@ from midiprism.optional_packages import MissingPackageError
 MAX_FAILED_STARTS = 5
 """Agents of a node that may be lost, one after the other, before one of them has done a task."""
 
-REFRESH_SECONDS = 1.0
+_REFRESH_SECONDS = 1.0
 START_SECONDS = 300.0
+"""Time within which one node must be ready, from the first task on."""
 _RELEASE_SECONDS = 10.0
-"""Time within which one node must be ready."""
-
-_PROGRESS = "progress"
 
 
 def import_ray() -> Any:
@@ -46,17 +43,17 @@ class Agent:
     Attributes:
         node: id of the node.
         handle: of the actor.
-        check: answer of its first call, which may still be awaited; None once it has come.
+        check: reference to what it says about its node; None if it was not asked yet.
+        is_ready: whether it has said that it can run tasks.
         totals: that were counted.
-        progress: totals that were asked for.
         number: of the task that it runs; None for none.
     """
 
     node: str
     handle: Any
-    check: Any
+    check: Any = None
+    is_ready: bool = False
     totals: AgentTotals = field(default_factory=AgentTotals)
-    progress: Any = None
     number: int | None = None
 
 
@@ -87,7 +84,7 @@ class RayCluster:
         self._agents: dict[str, Agent] = {}
         self._failed_starts: dict[str, int] = {}
         self._last_failure = "no node has a free processor"
-        self._began = clock()
+        self._waits_since: float | None = None
         self._refreshed = float("-inf")
         self._is_ours = not self.ray.is_initialized()
         if self._is_ours:
@@ -110,6 +107,11 @@ class RayCluster:
                 f"The Ray cluster{f' at {address}' if address else ''} cannot be joined: {reason}"
             ) from None
 
+    def start_agents(self) -> None:
+        """Let all nodes start their agents, which takes seconds, and return at once."""
+        self._refreshed = self._clock()
+        self._replace_agents(self._nodes())
+
     def ready_agents(self) -> Iterator[Agent]:
         """Yield the agents that can take a task now.
 
@@ -118,21 +120,28 @@ class RayCluster:
         """
         self._refresh()
         for agent in [*self._agents.values()]:
-            if agent.check is not None:
-                self._receive_check(agent)
-            if agent.check is None and agent.number is None and self._agents.get(agent.node) is agent:
+            if not agent.is_ready:
+                self._check(agent)
+            if agent.is_ready and agent.number is None and self._agents.get(agent.node) is agent:
                 yield agent
 
     def submit(self, agent: Agent, generation: int, name: str, number: int) -> Any:
-        """Let an agent run a task, and return the reference to its answer."""
+        """Let an agent run a task, and return the stream of references to what it yields."""
         agent.number = number
-        return agent.handle.run.remote(generation, name, number)
+        return agent.handle.run.options(num_returns="streaming").remote(generation, name, number)
 
     def finish(self, agent: Agent, totals: AgentTotals) -> None:
         """Count what an agent did; it is free again."""
         agent.number = None
         self._failed_starts.pop(agent.node, None)
-        self._count(agent, totals)
+        self.count(agent, totals)
+
+    def count(self, agent: Agent, totals: AgentTotals) -> None:
+        """Count what an agent has done since it was counted last."""
+        machine = self._options.machine
+        machine.on_songs(totals.songs - agent.totals.songs)
+        machine.on_timers([*map(sub, totals.timers, agent.totals.timers)])
+        agent.totals = totals
 
     def lose(self, agent: Agent, reason: str) -> None:
         """Give an agent up; its node gets another one."""
@@ -140,16 +149,6 @@ class RayCluster:
         if self._agents.get(agent.node) is agent:
             del self._agents[agent.node]
             self._fail(agent.node, reason)
-
-    def poll_progress(self) -> None:
-        """Count what agents have done since, and ask them again."""
-        for agent in [*self._agents.values()]:
-            if agent.progress is not None and self._is_there(agent.progress):
-                with suppress(self.ray.exceptions.RayError):  # the answer to its task says the same
-                    self._count(agent, self.ray.get(agent.progress))
-                agent.progress = None
-            if agent.progress is None and agent.number is not None:
-                agent.progress = agent.handle.progress.options(concurrency_group=_PROGRESS).remote()
 
     def close(self) -> None:
         """End the agents, and Ray if it was started or joined for them."""
@@ -165,13 +164,29 @@ class RayCluster:
     def _refresh(self) -> None:
         """Give each node an agent, and forget nodes that are gone."""
         now = self._clock()
-        if now - self._refreshed < REFRESH_SECONDS:
+        if self._waits_since is None:
+            self._waits_since = now
+        if now - self._refreshed < _REFRESH_SECONDS:
             return
         self._refreshed = now
-        nodes = {
-            node["NodeID"]: int(node["Resources"].get("CPU", 0)) for node in self.ray.nodes() if node["Alive"]
-        }
-        nodes = {node: cpus for node, cpus in nodes.items() if cpus}
+        nodes = self._nodes()
+        is_any_usable = self._replace_agents(nodes)
+        waits = now - self._waits_since < START_SECONDS
+        if not is_any_usable and (nodes or not waits):
+            raise GenerationError(f"No node of the Ray cluster can run tasks: {self._last_failure}")
+        if not waits and not any(agent.is_ready for agent in self._agents.values()):
+            raise GenerationError(
+                f"No node of the Ray cluster was ready after {START_SECONDS:g} seconds: {self._last_failure}."
+            )
+
+    def _nodes(self) -> dict[str, int]:
+        """Return the processors of each node that has some."""
+        alive = [node for node in self.ray.nodes() if node["Alive"]]
+        nodes = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) for node in alive}
+        return {node: cpus for node, cpus in nodes.items() if cpus}
+
+    def _replace_agents(self, nodes: Mapping[str, int]) -> bool:
+        """Forget agents of nodes that are gone, start missing ones, and return whether a node is usable."""
         for node in [*self._agents]:
             if node not in nodes and self._agents[node].number is None:
                 del self._agents[node]
@@ -179,19 +194,13 @@ class RayCluster:
         for node in usable:
             if node not in self._agents:
                 self._agents[node] = self._start(node, nodes[node])
-        waits = now - self._began < START_SECONDS
-        if not usable and (nodes or not waits):
-            raise GenerationError(f"No node of the Ray cluster can run tasks: {self._last_failure}")
-        if not waits and all(agent.check is not None for agent in self._agents.values()):
-            raise GenerationError(
-                f"No node of the Ray cluster was ready after {START_SECONDS:g} seconds: {self._last_failure}."
-            )
+        return bool(usable)
 
     def _start(self, node: str, cpus: int) -> Agent:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         workers = cpus if self._options.workers is None else self._options.workers
-        actor = self.ray.remote(concurrency_groups={_PROGRESS: 1})(NodeAgent).options(
+        actor = self.ray.remote(NodeAgent).options(
             num_cpus=max(1, min(workers, cpus)),
             max_restarts=0,
             max_task_retries=0,
@@ -199,9 +208,12 @@ class RayCluster:
         )
         handle = actor.remote(self._settings._replace(workers=workers))
         handle.prepare_process.remote()
-        return Agent(node, handle, handle.check.remote())
+        return Agent(node, handle)
 
-    def _receive_check(self, agent: Agent) -> None:
+    def _check(self, agent: Agent) -> None:
+        """Ask an agent whether it can run tasks, and note its answer once it is there."""
+        if agent.check is None:
+            agent.check = agent.handle.check.remote()
         if not self._is_there(agent.check):
             return
         try:
@@ -209,7 +221,7 @@ class RayCluster:
         except self.ray.exceptions.RayError as error:
             self.lose(agent, first_reason(error))
             return
-        agent.check = None
+        agent.is_ready = failure is None
         if failure is not None:
             self._failed_starts[agent.node] = MAX_FAILED_STARTS - 1
             self.lose(agent, failure.message)
@@ -217,15 +229,6 @@ class RayCluster:
     def _fail(self, node: str, reason: str) -> None:
         self._failed_starts[node] = self._failed_starts.get(node, 0) + 1
         self._last_failure = reason
-
-    def _count(self, agent: Agent, totals: AgentTotals) -> None:
-        songs = totals.songs - agent.totals.songs
-        if songs < 0:  # older than the answer to the task
-            return
-        machine = self._options.machine
-        machine.on_songs(songs)
-        machine.on_timers([*map(sub, totals.timers, agent.totals.timers)])
-        agent.totals = totals
 
     def _is_there(self, answer: Any) -> bool:
         ready, _ = self.ray.wait([answer], timeout=0)
