@@ -8,8 +8,9 @@ import pytest
 from midiprism.generations.plan import SplitSettings
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
-from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
 from midiprism.generations.splitting import Machine
+from midiprism.generations.work import work_on
 from midiprism.objects import open_storage
 from midiprism.results.identity import RequestedIdentity
 from support.cloud_servers import use_server

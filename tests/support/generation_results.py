@@ -12,7 +12,8 @@ import pyarrow.parquet
 from midiprism import split_library
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import Manifest, open_result
-from midiprism.generations.run import RunOptions, RunParts
+from midiprism.generations.run import RunOptions
+from midiprism.generations.run_parts import RunParts
 from midiprism.generations.splitting import Machine
 from midiprism.generations.tables import OUTCOME_COLUMNS
 from midiprism.objects import ObjectStorage, ReadRequest, open_storage

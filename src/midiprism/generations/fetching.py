@@ -76,7 +76,6 @@ class SongFetcher:
         self._pack = pack
         self._limit = limit
         self._access_error: ObjectAccessError | None = None
-        self._songs_read = 0
         self.songs: list[ListedSong] = []
         self.paths: list[PathOfSong] = []
         self.unread: list[UnreadSong] = []
@@ -85,7 +84,7 @@ class SongFetcher:
         """Read songs in their order, and yield the positions of those that are in the pack, in batches.
 
         Raises:
-            ObjectStorageError: the store does not answer, or refuses all of them.
+            ObjectStorageError: the store does not answer, or refuses to list the source.
         """
         positions: list[int] = []
         for song, content, container in self._read(songs):
@@ -93,7 +92,6 @@ class SongFetcher:
             self.songs.append(song)
             self.paths.append(PathOfSong(song, position, container))
             if isinstance(content, SongContent):
-                self._songs_read += 1
                 self._pack.add(content)
                 positions.append(position)
             else:
@@ -107,8 +105,8 @@ class SongFetcher:
         if positions:
             self._pack.flush()
             yield positions
-        if self._access_error is not None and not self._songs_read:
-            raise self._access_error
+        if self._access_error is not None:
+            self._require_source(self._access_error)
 
     def _read(
         self, songs: Sequence[ListedSong]
@@ -120,6 +118,9 @@ class SongFetcher:
                 yield from self._read_container(song)
                 continue
             answer = next(answers) if self._is_small(song) else self._read_large(song)
+            if isinstance(answer, ObjectStorageError) and answer.is_transient:
+                self._require_source(answer)
+                answer = self._read_large(song)
             if isinstance(answer, bytes):
                 yield song, SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns), None
             elif isinstance(answer, ObjectStorageError):
@@ -173,8 +174,20 @@ class SongFetcher:
             self._access_error = error
             return UnreadableError("permission", "It cannot be read: access is refused.")
         if error.is_transient:
-            raise error
+            self._require_source(error)
+            return UnreadableError("io", "It cannot be read, though its source can be listed.")
         return UnreadableError("io", "It cannot be read under its name.")
+
+    def _require_source(self, error: ObjectStorageError) -> None:
+        """Raise an error of a read, unless the source can still be listed: then it is about one song.
+
+        A song that can never be read must not keep its chunk open for ever. Credentials that have expired
+        and a store that does not answer concern all songs.
+        """
+        try:
+            next(self._source.list(), None)
+        except ObjectStorageError:
+            raise error from None
 
 
 _POLL_SECONDS = 0.1
