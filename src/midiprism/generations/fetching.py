@@ -1,5 +1,6 @@
 """Reads the songs of a chunk from their source into a pack on the local disk."""
 
+import contextlib
 import os
 import queue
 import threading
@@ -232,6 +233,9 @@ class ReadAhead(Generic[T]):
     def close(self) -> None:
         """End the thread."""
         self._is_closed.set()
+        with contextlib.suppress(queue.Empty):
+            while True:  # makes room, so that the thread does not wait for it
+                self._ready.get_nowait()
         self._thread.join()
 
     def _run(self) -> None:
@@ -245,10 +249,6 @@ class ReadAhead(Generic[T]):
             self._put(None)
 
     def _put(self, item: tuple[T] | BaseException | None) -> bool:
-        while not self._is_closed.is_set():
-            try:
-                self._ready.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
+        """Hand a value over once there is room, and return whether more are wanted."""
+        self._ready.put(item)
+        return not self._is_closed.is_set()
