@@ -34,7 +34,8 @@ def parse_place(text: str) -> str:
     return text
 
 
-OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_path, help="Folder of the result.")]
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_place, help="Folder of the result.")]
+"""For commands that refuse a URL when they look for the result."""
 ReadableOutArgument = Annotated[
     str,
     typer.Argument(
