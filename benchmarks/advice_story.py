@@ -51,7 +51,7 @@ from support.slow_parts import latency_proxy, open_with_slow_store, process_sema
 REPORT_AT = 0.37
 TOLERANCE = 0.25
 NAIVE_SETTINGS = make_settings(workers=2, batch_songs=100, in_flight=1)
-DOC_PAGE = Path(__file__).parent.parent / "docs" / "story.md"
+DOC_PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "advice-story.md"
 IMAGES_FOLDER = DOC_PAGE.parent / "images"
 SCREEN_SIZES = {1280: 1500, 390: 1100}
 """Of pictures, with their heights, in pixels."""
@@ -193,22 +193,22 @@ def run_story(environment: Environment, options: argparse.Namespace) -> tuple[Ru
             print(f"round {number + 1}: {plan.name} {figure}", file=sys.stderr, flush=True)
     naive_resources = NAIVE_SETTINGS.resources
     about = (
-        f"A run with naive settings: {naive_resources.workers} workers, batches of "
+        f"A run has naive settings: {naive_resources.workers} workers, batches of "
         f"{naive_resources.batch_songs}, one of them in flight. Its output is on a disk that takes "
-        f"{1000 * options.create:g} ms for each file, one after the other, and its catalog in PostgreSQL "
-        "on a server that takes "
-        f"{1000 * options.latency:g} ms for each answer. Both are made slow on purpose: the store sleeps, "
-        "and a proxy delays. Everything else is in memory. The other disk is memory "
-        "too, but its measured speed calls it a disk. Paths begin at the folder of both.\n"
+        f"{1000 * options.create:g} ms for each file, one after the other, and its catalog is in PostgreSQL "
+        f"behind a connection that takes {1000 * options.latency:g} ms for each answer. Both are slowed "
+        "down artificially: the store sleeps, and a proxy delays. Everything else is in memory. The other "
+        "disk is memory too, and is presented as a disk in the figures of its probe. Paths are relative to "
+        "the folder of both.\n"
     )
     course = (
-        f"{count:,} songs took {naive / 60:.1f} minutes. At {REPORT_AT:.0%} of them `midiprism analyze` said "
-        "what is below. Then its plans were applied in turn, each time into a new result, for "
+        f"{count:,} songs took {naive / 60:.1f} minutes. At {REPORT_AT:.0%} of them `midiprism analyze` "
+        "printed the report below. Then its plans were applied, in turn, each time into a new result, for "
         f"{options.seconds:g} s. Songs per second, medians of {options.runs} runs:\n"
     )
     return report, [
-        "# Advice on a slow run\n",
-        f"By `benchmarks/advice_story.py`, {machine_description()}; load {load:.1f} when it began.\n",
+        "# A slow run, diagnosed\n",
+        f"Measured by `benchmarks/advice_story.py`, {machine_description()}; load {load:.1f} at first.\n",
         about,
         course,
         *result_table(report, rates),
@@ -276,7 +276,7 @@ def result_table(report: RunReport, rates: dict[str, list[float]]) -> Iterator[s
     """Yield a table of predictions and measurements."""
     yield "| plan | changes | predicted | measured | least | most | predicted / measured | within 25% |"
     yield "|---|---|---|---|---|---|---|---|"
-    yield f"| as it was | | | {report.rate or 0:,.1f} | | | | |"
+    yield f"| none | | | {report.rate or 0:,.1f} | | | | |"
     for plan in report.plans:
         found = rates[plan.name]
         middle = statistics.median(found)

@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("optional_packages",),
     ("errors",),
     ("lazy_names",),
+    ("memory",),
 )
 """Packages from the top down. Each imports only packages of later rows. ``midiprism`` is ``__init__.py``."""
 

@@ -8,6 +8,7 @@ import pytest
 from midiprism.cli import main
 from midiprism.pipeline import runner
 from support.fake_songs import BASS, DRUMS, PIANO, LoadedSplitter, fake_song, fake_split, write_files
+from support.sample_songs import FEW, sample_songs
 
 LONG_NAME = "A Song with a Name of more than Eighty Letters, as they are found in Collections of Real Songs"
 
@@ -41,3 +42,19 @@ def out(
     write_files(tmp_path / "songs", files)
     assert run_cli("split", "songs", "-o", "out", "--workers", "0")[0] == 0
     return tmp_path / "out"
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> str:
+    """Return the URL of a folder of three songs and one that is none."""
+    folder = tmp_path / "my songs"
+    folder.mkdir()
+    for number, song in enumerate(sample_songs(FEW)[:3]):
+        (folder / f"{number}.mid").write_bytes(song.data)
+    (folder / "bad.mid").write_bytes(b"no song")
+    return folder.as_uri()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    return (tmp_path / "lake").as_uri()

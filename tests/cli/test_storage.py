@@ -11,30 +11,17 @@ import pytest
 
 from midiprism.cli.commands.split_options import EngineChoice
 from midiprism.generations.engines import ENGINES
+from midiprism.generations.result import open_or_create_result
 from midiprism.generations.run import split_to_storage
+from midiprism.objects import open_storage
 from midiprism.optional_packages import OPTIONAL_PACKAGES
+from midiprism.results.identity import RequestedIdentity
 from midiprism.smf.types import CONTRACT_VERSION
 from support.generation_results import OLDER_CONTRACT, older_parts, options, parts
 from support.object_stores import KilledError
 from support.sample_songs import FEW, sample_songs
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def songs(tmp_path: Path) -> str:
-    """Return the URL of a folder of three songs and one that is none."""
-    folder = tmp_path / "my songs"
-    folder.mkdir()
-    for number, song in enumerate(sample_songs(FEW)[:3]):
-        (folder / f"{number}.mid").write_bytes(song.data)
-    (folder / "bad.mid").write_bytes(b"no song")
-    return folder.as_uri()
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> str:
-    return (tmp_path / "lake").as_uri()
 
 
 def test_songs_are_split_and_the_result_is_counted(run_cli: Run, songs: str, lake: str) -> None:
@@ -70,7 +57,7 @@ def test_what_limited_a_run_is_told(run_cli: Run, songs: str, lake: str) -> None
     assert sum(facts["passes"][0]["task_shares"].values()) == pytest.approx(1, abs=0.01)
     code, _, error = run_cli("analyze", lake, "--html")
     assert code == 2
-    assert "are for results in folders" in error
+    assert "is not for results in object storage" in error
 
 
 def test_a_worker_has_nothing_to_do_after_that(run_cli: Run, songs: str, lake: str) -> None:
@@ -96,7 +83,7 @@ def test_a_worker_waits_for_a_run(
     def interrupt(_progress: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("midiprism.generations.run.time.sleep", begin_a_run)
+    monkeypatch.setattr("midiprism.generations.work.time.sleep", begin_a_run)
     code, output, _ = run_cli("work", lake, "--source", songs, "--workers", "0", "--wait", "600")
     assert code == 1  # one song failed
     assert "Done: 4 songs split" in output
@@ -120,29 +107,6 @@ def test_a_worker_finishes_what_a_run_began(run_cli: Run, songs: str, lake: str,
     code, output, _ = run_cli("work", lake, "--source", songs, "--workers", "0")
     assert code == 1
     assert "Done: 4 songs split" in output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--limit", "3"], "--limit is not for results in object storage"),
-        (["--store", "files"], "--store is not for"),
-        (["--database", "postgresql://localhost/x"], "--database is not for"),
-        (["--column", "a"], "--column is not for"),
-        (["--id", "name"], "--id is not for"),
-        (["--metrics-port", "0"], "--metrics-port is not for"),
-        (["--lease", "3"], "--lease is not for"),
-        (["/other"], "name one SOURCE by its URL"),
-    ],
-    ids=str,
-)
-def test_options_of_local_results_are_refused(
-    run_cli: Run, songs: str, lake: str, tmp_path: Path, arguments: list[str], reason: str
-) -> None:
-    code, _, error = run_cli("split", songs, "-o", lake, *arguments)
-    assert code == 2
-    assert reason in error
-    assert not (tmp_path / "lake").exists()
 
 
 def test_songs_of_an_earlier_contract_are_redone_on_request(run_cli: Run, songs: str, lake: str) -> None:
@@ -327,8 +291,7 @@ def test_a_place_without_a_generation_cannot_be_published(run_cli: Run, tmp_path
     code, _, error = run_cli("publish", lake, "--as", "delta")
     assert code == 1
     assert "there is no such object" in error
-    (tmp_path / "none").mkdir()
-    run_cli("split", (tmp_path / "none").as_uri(), "-o", lake)
+    open_or_create_result(open_storage(lake, make_folder=True), RequestedIdentity(), 4)
     code, _, error = run_cli("publish", lake, "--as", "delta")
     assert code == 2
     assert "has no committed generation yet" in error

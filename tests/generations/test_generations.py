@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 
 from midiprism.errors import DoubtedScanError, UsageError
-from midiprism.generations.errors import GenerationError, NoGenerationsError, OtherIdentityError
+from midiprism.generations.errors import (
+    GenerationError,
+    NoGenerationsError,
+    OtherIdentityError,
+    UnfinishedError,
+)
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.result import open_result
-from midiprism.generations.run import RunParts, split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.run_parts import RunParts
+from midiprism.generations.work import work_on
 from midiprism.objects import ObjectAccessError, ObjectStorage, open_storage
 from midiprism.results.identity import RequestedIdentity
 from support.generation_results import (
@@ -221,9 +228,9 @@ def test_a_worker_reads_only_the_source_that_its_command_names() -> None:
 
     with pytest.raises(GenerationError, match="stopped"):
         split_to_storage(source, url, options(), parts(on_progress=stop))
-    with pytest.raises(UsageError, match=f"its songs are below {source}: finish it first"):
+    with pytest.raises(UnfinishedError, match=f"its songs are below {source}. `midiprism work {url}"):
         work_on(url, other, parts())
-    with pytest.raises(UsageError, match="finish it first"):
+    with pytest.raises(UnfinishedError, match=f"--source {source}` finishes it"):
         _split(other, url)
     summary = work_on(url, source, parts())
     assert summary is not None

@@ -32,6 +32,7 @@ from midiprism.generations.sweep import GRACE, sweep
 from midiprism.generations.tables import GROUP_COLUMNS
 from midiprism.objects import ObjectStorage, ReadRequest, open_storage
 from support.generation_results import (
+    empty_result,
     local_rows,
     memory_url,
     options,
@@ -195,9 +196,8 @@ def test_songs_without_tracks_are_groups_of_their_own() -> None:
 
 
 def test_groups_need_a_generation() -> None:
-    url = split({"notes.txt": b"no song"})
     with pytest.raises(UsageError, match="has no committed generation yet"):
-        make_groups(url)
+        make_groups(empty_result())
 
 
 def keys_of(url: str) -> set[str]:

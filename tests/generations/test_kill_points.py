@@ -10,7 +10,9 @@ from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import TASKS
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
-from midiprism.generations.run import RunParts, split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.run_parts import RunParts
+from midiprism.generations.work import work_on
 from midiprism.objects import ObjectStorage, ObjectStorageError, ReadRequest, open_storage
 from support.generation_results import (
     memory_url,

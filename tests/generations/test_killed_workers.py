@@ -12,7 +12,8 @@ import pytest
 
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import open_result
-from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.work import work_on
 from midiprism.objects import open_storage
 from support.cloud_servers import use_server
 from support.generation_results import local_rows, options, parts, put_songs, song_bytes, stored_rows

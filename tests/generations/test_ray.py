@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
 from midiprism.generations.verify import verify_generations
+from midiprism.generations.work import work_on
 from support.generation_results import Rows, local_rows, options, parts, some_songs, song_bytes, stored_rows
 from support.object_stores import KilledError
 from support.ray_scenario import VERIFY, VICTIMS, run_scenario

@@ -18,10 +18,11 @@ from midiprism.generations.forget import forget_songs_in_storage
 from midiprism.generations.groups.make import make_groups
 from midiprism.generations.plan import Plan
 from midiprism.generations.result import Manifest, open_result
-from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
 from midiprism.generations.summary import GenerationSummary
 from midiprism.generations.sweep import sweep
 from midiprism.generations.verify import verify_generations
+from midiprism.generations.work import work_on
 from midiprism.objects import ObjectStorage, open_storage, require_conditions
 from midiprism.smf.types import CONTRACT_VERSION
 from support.archive_files import damaged_zip_of, zip_of

@@ -1,5 +1,6 @@
 """Songs of a pack are split as soon as they are read."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -64,3 +65,12 @@ def test_values_are_read_ahead_and_errors_raised_in_their_place() -> None:
     with closing(ReadAhead(iter(()), 2)) as nothing:
         while not nothing.is_over:
             assert nothing.take(wait=True) is None
+
+
+def test_reading_ahead_of_who_wants_no_more_ends() -> None:
+    values = itertools.count()
+    with closing(ReadAhead(values, 1)) as ahead:
+        while ahead.take(wait=True) is None:
+            pass
+    read = next(values)
+    assert next(values) == read + 1  # nobody reads any more

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from midiprism.generations.result import open_result
-from midiprism.generations.run import split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
 from midiprism.generations.sweep import GRACE, sweep
+from midiprism.generations.work import work_on
 from midiprism.objects import open_storage
 from support.generation_results import (
     memory_url,

@@ -13,9 +13,11 @@ from midiprism.generations.dry_run import estimate_split
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.prices import Prices, parse_prices
 from midiprism.generations.result import open_result
-from midiprism.generations.run import GenerationProgress, split_to_storage, work_on
+from midiprism.generations.run import split_to_storage
+from midiprism.generations.run_parts import GenerationProgress
 from midiprism.generations.splitting import Machine
 from midiprism.generations.usage import Usage
+from midiprism.generations.work import work_on
 from midiprism.objects import ObjectStorage, RequestCounts, open_storage
 from support.generation_results import (
     memory_url,

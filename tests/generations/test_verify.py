@@ -27,7 +27,14 @@ from midiprism.generations.verify import CheckProgress, Verification, verify_gen
 from midiprism.objects import ObjectStorage, ReadRequest, create_record, open_storage
 from support.fake_ray import FakeRay
 from support.generation_damage import KINDS_OF_DAMAGE, DamagedResult
-from support.generation_results import memory_url, options, parts, put_songs, some_songs, source_with
+from support.generation_results import (
+    empty_result,
+    memory_url,
+    options,
+    parts,
+    put_songs,
+    some_songs,
+)
 
 SINGLE = ChunkLimits(max_songs=1, chunks=100, min_songs=1)
 """Chunks of one song each, so that there are more files than a task checks."""
@@ -198,6 +205,4 @@ def test_a_check_can_be_stopped(url: str) -> None:
 
 
 def test_a_result_without_a_generation_has_nothing_to_check() -> None:
-    url = memory_url()
-    split_to_storage(source_with({"notes.txt": b"x"}), url, options(), parts())
-    assert verify_generations(url)[1:] == (0, 0, 0, ())
+    assert verify_generations(empty_result())[1:] == (0, 0, 0, ())

@@ -87,6 +87,15 @@ def test_refused_access_says_what_to_check_and_shows_no_secret(s3_address: str) 
     assert caught.value.__cause__ is None
 
 
+def test_a_request_that_a_server_refuses_for_good_is_not_transient(s3_address: str) -> None:
+    with (
+        _spoiled(s3_address, _first_times(400, "GET", 100)) as storage,
+        pytest.raises(ObjectStorageError, match="song cannot be read") as caught,
+    ):
+        storage.read(ReadRequest("song"))
+    assert not caught.value.is_transient
+
+
 def test_the_probe_passes(s3_address: str) -> None:
     with _spoiled(s3_address, lambda *_: 0) as storage:
         require_conditions(storage)

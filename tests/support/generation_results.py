@@ -11,13 +11,14 @@ import pyarrow.parquet
 
 from midiprism import split_library
 from midiprism.generations.planning import ChunkLimits
-from midiprism.generations.result import Manifest, open_result
-from midiprism.generations.run import RunOptions, RunParts
+from midiprism.generations.result import Manifest, open_or_create_result, open_result
+from midiprism.generations.run import RunOptions
+from midiprism.generations.run_parts import RunParts
 from midiprism.generations.splitting import Machine
 from midiprism.generations.tables import OUTCOME_COLUMNS
 from midiprism.objects import ObjectStorage, ReadRequest, open_storage
 from midiprism.pipeline.splitter import LazySplitter, Splitter
-from midiprism.results.identity import Identity
+from midiprism.results.identity import Identity, RequestedIdentity
 from midiprism.smf.types import CONTRACT_VERSION, By, Limits
 from midiprism.sources import open_source
 from support.broken_files import BROKEN_FILES
@@ -90,6 +91,13 @@ def source_with(songs: dict[str, bytes]) -> str:
     """Return the URL of new storage in memory with these songs."""
     url = memory_url()
     put_songs(open_storage(url), songs)
+    return url
+
+
+def empty_result() -> str:
+    """Return the URL of a result in memory without a generation."""
+    url = memory_url()
+    open_or_create_result(open_storage(url), RequestedIdentity(), 2)
     return url
 
 

@@ -6,7 +6,6 @@ A catalog knows songs, tracks, links and runs. Each batch of songs is recorded b
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Executable, Select, Table, func, insert, select, update
@@ -59,10 +58,11 @@ class Catalog(ABC):
     def __enter__(self) -> "Catalog":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def release_memory(self) -> None:  # noqa: B027 - a server has it elsewhere
+        """Give up what is cached for further commits: none comes soon."""
 
     def close(self) -> None:
         """Close the connection."""

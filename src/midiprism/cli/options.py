@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from midiprism.objects.url import is_storage_url
+
 DATABASE_URL_VARIABLE = "MIDIPRISM_DATABASE_URL"
 GENERIC_DATABASE_URL_VARIABLE = "DATABASE_URL"
 
@@ -13,18 +15,31 @@ def parse_path(text: str) -> str:
     """Return a path that was given.
 
     Raises:
-        typer.BadParameter: it is empty, as a variable of a shell that is not set.
+        typer.BadParameter: it is empty, as a variable of a shell that is not set, or the URL of a place in
+            object storage, where a path would make a folder of that name.
+    """
+    if is_storage_url(parse_place(text)):
+        raise typer.BadParameter("it is a URL of object storage, where a path on this machine is needed.")
+    return text
+
+
+def parse_place(text: str) -> str:
+    """Return a path, or the URL of a place in object storage, that was given.
+
+    Raises:
+        typer.BadParameter: it is empty.
     """
     if not text:
         raise typer.BadParameter("it is empty, where a path is needed.")
     return text
 
 
-OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_path, help="Folder of the result.")]
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", parser=parse_place, help="Folder of the result.")]
+"""For commands that refuse a URL when they look for the result."""
 ReadableOutArgument = Annotated[
     str,
     typer.Argument(
-        metavar="OUT", parser=parse_path, help="Folder of the result, or its URL in object storage."
+        metavar="OUT", parser=parse_place, help="Folder of the result, or its URL in object storage."
     ),
 ]
 """For commands that change nothing in a result."""

@@ -11,7 +11,8 @@ from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.plan import require_settings
 from midiprism.generations.planning import new_songs, source_changes
 from midiprism.generations.result import GenerationResult, Manifest, open_result
-from midiprism.generations.run import RunOptions, RunParts, parse_places, require_contract
+from midiprism.generations.run import RunOptions, require_contract
+from midiprism.generations.run_parts import RunParts, parse_places
 from midiprism.objects import ObjectMissingError
 
 
@@ -47,7 +48,7 @@ def estimate_split(
         listing = SortedListing(source, folder, containers=options.archives)
         manifest, unfinished = Manifest(), None
         songs: Iterable[ListedSong] = listing
-        prefixes = options.prefixes or prefixes_for(listing.count)
+        prefixes = options.prefixes or prefixes_for(listing.estimated_songs)
         if result is not None:
             manifest, unfinished = result.newest_manifest(), _unfinished(result)
             require_contract(result, manifest, options)
@@ -56,7 +57,7 @@ def estimate_split(
                 options.prune and source_changes(result, manifest, source, listing).gone
             ):
                 songs = new_songs(result, manifest, source, listing)
-        chunks = measure_chunks(songs, listing.count, options.chunks)
+        chunks = measure_chunks(songs, listing.estimated_songs, options.chunks)
     return DryRun(estimate_cost(chunks, prefixes, listing.count, manifest.number), unfinished)
 
 

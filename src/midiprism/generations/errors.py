@@ -1,5 +1,7 @@
 """Errors of results in object storage."""
 
+import shlex
+
 from midiprism.errors import MidiprismError, UsageError
 
 
@@ -48,6 +50,30 @@ class NewerContractError(UsageError):
         return (
             f"{self.url} was split by a newer version of midiprism, whose split contract is version "
             f"{self.contract}; that of this one is {self.own}: use the newer midiprism."
+        )
+
+
+class UnfinishedError(UsageError):
+    """A generation that has to be finished first, by reading songs of its own source.
+
+    Attributes:
+        url: of the result.
+        generation: that is not finished.
+        source: URL of its songs.
+    """
+
+    def __init__(self, url: str, generation: int, source: str) -> None:
+        super().__init__(url, generation, source)
+        self.url = url
+        self.generation = generation
+        self.source = source
+
+    def __str__(self) -> str:
+        work = f"midiprism work {shlex.quote(self.url)} --source {shlex.quote(self.source)}"
+        return (
+            f"Generation {self.generation} of {self.url} is not finished, and its songs are below "
+            f"{self.source}. `{work}` finishes it. If they are gone for good, make an empty folder or bucket "
+            "of that name first: songs that were not read yet are then recorded as unreadable."
         )
 
 

@@ -1,5 +1,6 @@
 """Reads the songs of a chunk from their source into a pack on the local disk."""
 
+import contextlib
 import os
 import queue
 import threading
@@ -76,7 +77,6 @@ class SongFetcher:
         self._pack = pack
         self._limit = limit
         self._access_error: ObjectAccessError | None = None
-        self._songs_read = 0
         self.songs: list[ListedSong] = []
         self.paths: list[PathOfSong] = []
         self.unread: list[UnreadSong] = []
@@ -85,7 +85,7 @@ class SongFetcher:
         """Read songs in their order, and yield the positions of those that are in the pack, in batches.
 
         Raises:
-            ObjectStorageError: the store does not answer, or refuses all of them.
+            ObjectStorageError: the store does not answer, or refuses to list the source.
         """
         positions: list[int] = []
         for song, content, container in self._read(songs):
@@ -93,7 +93,6 @@ class SongFetcher:
             self.songs.append(song)
             self.paths.append(PathOfSong(song, position, container))
             if isinstance(content, SongContent):
-                self._songs_read += 1
                 self._pack.add(content)
                 positions.append(position)
             else:
@@ -107,8 +106,8 @@ class SongFetcher:
         if positions:
             self._pack.flush()
             yield positions
-        if self._access_error is not None and not self._songs_read:
-            raise self._access_error
+        if self._access_error is not None:
+            self._require_source(self._access_error)
 
     def _read(
         self, songs: Sequence[ListedSong]
@@ -120,6 +119,9 @@ class SongFetcher:
                 yield from self._read_container(song)
                 continue
             answer = next(answers) if self._is_small(song) else self._read_large(song)
+            if isinstance(answer, ObjectStorageError) and answer.is_transient:
+                self._require_source(answer)
+                answer = self._read_large(song)
             if isinstance(answer, bytes):
                 yield song, SongContent(answer, blake3(answer).digest(), len(answer), song.mtime_ns), None
             elif isinstance(answer, ObjectStorageError):
@@ -173,8 +175,20 @@ class SongFetcher:
             self._access_error = error
             return UnreadableError("permission", "It cannot be read: access is refused.")
         if error.is_transient:
-            raise error
+            self._require_source(error)
+            return UnreadableError("io", "It cannot be read, though its source can be listed.")
         return UnreadableError("io", "It cannot be read under its name.")
+
+    def _require_source(self, error: ObjectStorageError) -> None:
+        """Raise an error of a read, unless the source can still be listed: then it is about one song.
+
+        A song that can never be read must not keep its chunk open for ever. Credentials that have expired
+        and a store that does not answer concern all songs.
+        """
+        try:
+            next(self._source.list(), None)
+        except ObjectStorageError:
+            raise error from None
 
 
 _POLL_SECONDS = 0.1
@@ -219,6 +233,9 @@ class ReadAhead(Generic[T]):
     def close(self) -> None:
         """End the thread."""
         self._is_closed.set()
+        with contextlib.suppress(queue.Empty):
+            while True:  # makes room, so that the thread does not wait for it
+                self._ready.get_nowait()
         self._thread.join()
 
     def _run(self) -> None:
@@ -232,10 +249,6 @@ class ReadAhead(Generic[T]):
             self._put(None)
 
     def _put(self, item: tuple[T] | BaseException | None) -> bool:
-        while not self._is_closed.is_set():
-            try:
-                self._ready.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
+        """Hand a value over once there is room, and return whether more are wanted."""
+        self._ready.put(item)
+        return not self._is_closed.is_set()

@@ -11,9 +11,8 @@ from dataclasses import replace
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from midiprism.errors import UsageError
 from midiprism.generations.digests import DIGEST_BYTES, prefix_of
-from midiprism.generations.errors import GenerationError
+from midiprism.generations.errors import GenerationError, UnfinishedError
 from midiprism.generations.layout import (
     INDEX,
     LINKS,
@@ -66,25 +65,30 @@ def forget_songs_in_storage(
     result = open_result(storage)
     require_conditions(storage)
     manifest, plan = result.newest_manifest(), result.newest_plan()
-    if plan is not None and plan.number > manifest.number:
-        raise UsageError(
-            f"Generation {plan.number} of {url} is not finished: run the command that splits it first."
-        )
+    is_open = plan is not None and plan.number > manifest.number
+    if plan is not None and is_open and not _is_of_removal(plan, manifest):
+        raise UnfinishedError(url, plan.number, plan.source)
     songs = {digest.hex() for digest in digests}
     attempt = Attempt(time.monotonic)
     removal = _Removal(result, manifest, songs, attempt.name)
     counts = removal.find()
     if plan is None or not counts.songs:
         return Forgotten(manifest.number, 0, 0)
+    # A removal that was killed has left its plan: this one takes its place.
     number = manifest.number + 1
     empty = Plan(number, manifest.number, plan.source, plan.settings, (), manifest.contract)
     written = removal.write(number)
     attempt.require_recent()
-    if not create_record(storage, plan_key(number), empty.as_json()).is_ours:
+    if not is_open and not create_record(storage, plan_key(number), empty.as_json()).is_ours:
         raise GenerationError("Another run has begun a generation: run the same command again after it.")
     if not create_record(storage, manifest_key(number), written.as_json()).is_ours:
         raise GenerationError("Another run was faster: run the same command again.")
     return counts._replace(generation=number)
+
+
+def _is_of_removal(plan: Plan, manifest: Manifest) -> bool:
+    """Return whether a plan after a manifest splits no songs, as that of a removal does."""
+    return not plan.chunks and not plan.redo and plan.base == manifest.number
 
 
 class _Removal:

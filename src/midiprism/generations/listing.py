@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from midiprism.objects import ObjectInfo, ObjectStorage
+from midiprism.errors import UsageError
+from midiprism.objects import ObjectInfo, ObjectStorage, ReadRequest
 from midiprism.sources.file_types import is_archive, is_junk_member, is_midi_name, is_parquet
+from midiprism.sources.marker import MARKER_FILE_NAME, MAX_MARKER_BYTES, parse_marker_data
 
 RUN_SONGS = 100_000
 """Songs that are sorted in memory; if there are more, sorted runs go to the local disk."""
@@ -16,6 +18,9 @@ RUNS_PER_LEVEL = 64
 """Runs that become one of the next level: systems let a process open some hundreds of files."""
 
 _MAX_TIME_NS = (1 << 63) - 1
+
+_BYTES_OF_CONTAINED_SONG = 4_096
+"""About the size of a compressed song."""
 
 
 class ListedSong(NamedTuple):
@@ -29,6 +34,11 @@ class ListedSong(NamedTuple):
     size: int
     mtime_ns: int
     etag: str
+
+
+def estimated_songs(song: ListedSong) -> int:
+    """Return about how many songs a listed song stands for; those of archives are estimated by its size."""
+    return 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
 
 
 def is_container(song: ListedSong) -> bool:
@@ -52,33 +62,49 @@ class SortedListing:
 
     Attributes:
         count: number of songs and containers.
+        estimated_songs: about how many songs these are.
+        skipped: names of the folders that midiprism made, such as a result, whose songs do not count.
 
     Raises:
         ObjectStorageError: the source cannot be listed.
+        UsageError: midiprism made the source itself.
     """
 
     def __init__(
         self, storage: ObjectStorage, folder: str, run_songs: int = RUN_SONGS, *, containers: bool = False
     ) -> None:
-        self.count = 0
+        self.count = self.estimated_songs = 0
+        self.skipped: tuple[str, ...] = ()
         self._folder = folder
         self._run_count = 0
         self._levels: list[list[str]] = [[]]
         self._last_run: list[ListedSong] = []
+        markers: list[ObjectInfo] = []
         for info in storage.list():
+            if info.key.rpartition("/")[2] == MARKER_FILE_NAME:
+                markers.append(info)
             end = _end_of_path(info, containers=containers)
             if end is None:
                 continue
+            song = _listed(info, end)
             self.count += 1
-            self._last_run.append(_listed(info, end))
+            self.estimated_songs += estimated_songs(song)
+            self._last_run.append(song)
             if len(self._last_run) >= run_songs:
                 self._write_run(sorted(self._last_run), 0)
                 self._last_run = []
         self._last_run.sort()
+        self.skipped = _folders_of_results(storage, markers)
+        if self.skipped:
+            estimates = [*map(estimated_songs, self)]
+            self.count, self.estimated_songs = len(estimates), sum(estimates)
 
     def __iter__(self) -> Iterator[ListedSong]:
         paths = [path for level in self._levels for path in level]
-        return heapq.merge(*map(_read_run, paths), self._last_run)
+        songs = heapq.merge(*map(_read_run, paths), self._last_run)
+        if not self.skipped:
+            return songs
+        return (song for song in songs if not song.path.startswith(self.skipped))
 
     def _write_run(self, songs: Iterable[ListedSong], level: int) -> None:
         """Write a run, and make one of so many runs of its level as may be open at once."""
@@ -96,6 +122,27 @@ class SortedListing:
         for merged in runs:
             os.unlink(merged)
         self._levels[level] = []
+
+
+def _folders_of_results(storage: ObjectStorage, markers: Iterable[ObjectInfo]) -> tuple[str, ...]:
+    """Return the names of the folders that midiprism made, by the objects that may be their markers.
+
+    Raises:
+        ObjectStorageError: one cannot be read.
+        UsageError: midiprism made the source itself.
+    """
+    folders: list[str] = []
+    for info in markers:
+        if info.size > MAX_MARKER_BYTES or parse_marker_data(storage.read(ReadRequest(info.key))) is None:
+            continue
+        folder = info.key.removesuffix(MARKER_FILE_NAME)
+        if not folder:
+            raise UsageError(
+                f"{storage.url} is a result or an exported tree, which midiprism made. It is never read as a "
+                "source: name the place of the songs."
+            )
+        folders.append(folder)
+    return tuple(folders)
 
 
 def _read_run(path: str) -> Iterator[ListedSong]:

@@ -163,7 +163,8 @@ class OpenGeneration:
     Attributes:
         result: that it belongs to.
         plan: of the generation.
-        source: storage of the songs, as the command that runs here names it.
+        source: storage of the songs, as the command that runs here names it; None where it names another
+            place, as it may once pass A is complete.
         machine: runs tasks.
         clock: measures the age of attempts.
         read_usage: by pass, the use of the passes whose records were read.
@@ -171,7 +172,7 @@ class OpenGeneration:
 
     result: GenerationResult
     plan: Plan
-    source: ObjectStorage
+    source: ObjectStorage | None
     machine: Machine = field(default_factory=Machine)
     clock: Callable[[], float] = time.monotonic
     read_usage: dict[str, Usage] = field(default_factory=dict)

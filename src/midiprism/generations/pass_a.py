@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from midiprism.generations.digests import encode_digests
+from midiprism.generations.errors import UnfinishedError
 from midiprism.generations.fetching import ReadAhead, SongFetcher, UnreadSong
 from midiprism.generations.layout import PATHS, SONGS
 from midiprism.generations.listing import ListedSong
@@ -58,6 +59,8 @@ class _ChunkTask:
         self._songs = songs
         self._pack = pack
         limit = generation.plan.settings.limits.input_bytes
+        if generation.source is None:
+            raise UnfinishedError(generation.storage.url, generation.plan.number, generation.plan.source)
         self._fetcher = SongFetcher(generation.source, pack, limit)
         self._song_digests: set[bytes] = set()
         self._positions: dict[bytes, list[int]] = {}

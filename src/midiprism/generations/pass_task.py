@@ -50,7 +50,7 @@ class PassTask:
         generation = self.generation
         return TaskAddress(
             generation.storage.url,
-            generation.source.url,
+            "" if generation.source is None else generation.source.url,
             generation.plan.number,
             self.pass_name,
             f"pass {self.pass_name.upper()}",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from midiprism.generations.errors import GenerationError
 from midiprism.generations.layout import PATHS, new_attempt, plan_key, work_folder
-from midiprism.generations.listing import ListedSong, SortedListing, is_container
+from midiprism.generations.listing import ListedSong, SortedListing, estimated_songs, object_key
 from midiprism.generations.plan import Plan, SplitSettings
 from midiprism.generations.result import GenerationResult, Manifest, TableFile
 from midiprism.generations.stored_objects import StoredObject, put_object, read_objects
@@ -20,11 +20,11 @@ from midiprism.generations.tables import (
     encode_tables,
     iterate_rows,
 )
-from midiprism.objects import ObjectStorage, create_record
+from midiprism.objects import SMALL_READS, ObjectAccessError, ObjectStorage, ReadRequest, create_record
 from midiprism.stores.parquet.schema import ColumnValues
 
-_BYTES_OF_CONTAINED_SONG = 4_096
-"""About the size of a compressed song, by which the songs of archives are estimated."""
+SONGS_TRIED = 16
+"""Songs of a new plan of which some must be readable."""
 
 _SONGS_AT_ONCE = 5_000
 """Songs of a chunk that are in memory while it is written; a row group of its file."""
@@ -108,13 +108,15 @@ def make_plan(
         limits: of chunks.
 
     Raises:
+        ObjectAccessError: the source refuses the first songs, all of them.
         ObjectStorageError: the result cannot be written.
     """
     number, limits = manifest.number + 1, limits or ChunkLimits()
     songs: Iterable[ListedSong] = listing
     if not (afresh or redo):
         songs = new_songs(result, manifest, source, listing)
-    chunk_songs = limits.songs_for(listing.count)
+    songs = _some_readable(source, songs)
+    chunk_songs = limits.songs_for(listing.estimated_songs)
     attempt = new_attempt()
     chunks = tuple(
         _write_chunk(result, number, attempt, chunk_number, chunk)
@@ -126,6 +128,23 @@ def make_plan(
     plan = Plan(number, base, source.url, settings, chunks, result.contract, replaces)
     is_ours = create_record(result.storage, plan_key(number), plan.as_json()).is_ours
     return result.read_plan(number), is_ours
+
+
+def _some_readable(source: ObjectStorage, songs: Iterable[ListedSong]) -> Iterator[ListedSong]:
+    """Yield songs, unless the source refuses the first ones: rights are better set before a generation.
+
+    Raises:
+        ObjectAccessError: access to all of the first songs is refused.
+    """
+    remaining = iter(songs)
+    first = [*islice(remaining, SONGS_TRIED)]
+    requests = [ReadRequest(object_key(song), 0, 1, song.etag) for song in first]
+    answers = [*source.read_many(requests, grouped=SMALL_READS)]
+    refusals = [answer for answer in answers if isinstance(answer, ObjectAccessError)]
+    if refusals and len(refusals) == len(first):
+        raise refusals[0]
+    yield from first
+    yield from remaining
 
 
 def new_songs(
@@ -237,7 +256,7 @@ def _numbered(
     """Yield each song with the number of its chunk."""
     number = size = count = 0
     for song in songs:
-        songs_in_it = 1 + song.size // _BYTES_OF_CONTAINED_SONG if is_container(song) else 1
+        songs_in_it = estimated_songs(song)
         if count and (count + songs_in_it > max_songs or size + song.size > max_bytes):
             number += 1
             size = count = 0

@@ -281,6 +281,15 @@ def open_result(storage: ObjectStorage, contract: int = CONTRACT_VERSION) -> Gen
     return GenerationResult(storage, _parse_identity(storage, content, contract), contract)
 
 
+def has_result(storage: ObjectStorage) -> bool:
+    """Return whether there is a result, of whatever version."""
+    try:
+        storage.info(MARKER)
+    except ObjectMissingError:
+        return False
+    return True
+
+
 def open_or_create_result(
     storage: ObjectStorage, wanted: RequestedIdentity, prefixes: int, contract: int = CONTRACT_VERSION
 ) -> GenerationResult:

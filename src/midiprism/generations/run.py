@@ -1,68 +1,36 @@
 """Runs on results in object storage: plan what is new, do the passes, commit, remove what is left over."""
 
-import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from midiprism.errors import DoubtedScanError, OlderContractError, UsageError
-from midiprism.generations.commit import commit_generation
 from midiprism.generations.digests import prefixes_for
-from midiprism.generations.engine import Engine
-from midiprism.generations.engines.local import LocalEngine
-from midiprism.generations.errors import GenerationStoppedError, NoGenerationsError, OlderPlanError
+from midiprism.generations.errors import NoGenerationsError
+from midiprism.generations.finish import finish, finish_without_source, open_plan
 from midiprism.generations.layout import PATHS
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.local_folder import temporary_folder
-from midiprism.generations.open_generation import OpenGeneration
-from midiprism.generations.pass_task import PassTask
 from midiprism.generations.plan import Plan, SplitSettings, require_settings
 from midiprism.generations.planning import ChunkLimits, SourceChanges, make_plan, source_changes
-from midiprism.generations.result import GenerationResult, Manifest, open_or_create_result, open_result
-from midiprism.generations.splitting import Machine
-from midiprism.generations.summary import GenerationSummary, summarize
-from midiprism.generations.sweep import remove_work, sweep
+from midiprism.generations.result import (
+    GenerationResult,
+    Manifest,
+    has_result,
+    open_or_create_result,
+    open_result,
+)
+from midiprism.generations.run_parts import RunParts, parse_places
+from midiprism.generations.summary import GenerationSummary, summarize, summarize_nothing
+from midiprism.generations.sweep import sweep
 from midiprism.generations.usage import METER
 from midiprism.objects import (
     ObjectMissingError,
     ObjectStorage,
-    StorageUrl,
-    open_storage,
-    parse_storage_url,
     require_conditions,
 )
 from midiprism.pipeline.missing_songs import MAX_SHARE_MISSING, MIN_SONGS_DOUBTED
 from midiprism.results.identity import RequestedIdentity
-from midiprism.smf.types import CONTRACT_VERSION
-from midiprism.stores.parquet.schema import import_pyarrow
-
-
-class GenerationProgress(NamedTuple):
-    """Progress of a generation.
-
-    Attributes:
-        generation: its number.
-        songs: that it has.
-        pass_name: one of the passes of its plan.
-        done: tasks of the pass that have a record.
-        tasks: of the pass.
-    """
-
-    generation: int
-    songs: int
-    pass_name: str
-    done: int
-    tasks: int
-
-
-_PLAN_POLL_SECONDS = 2.0
-
-ProgressListener = Callable[[GenerationProgress], None]
-
-
-def ignore(_event: object) -> None:
-    """Do nothing: the listener of what nobody listens to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +58,6 @@ class RunOptions:
     archives: bool = False
     chunks: ChunkLimits = field(default_factory=ChunkLimits)
     redo: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RunParts:
-    """Parts of a run that tests and engines replace.
-
-    Attributes:
-        machine: runs tasks, or this part of them.
-        engine: hands tasks out.
-        on_progress: called after each task.
-        open_storage: opens storage by its URL.
-        clock: measures the age of attempts.
-        shuffle: brings tasks into the order in which they are tried, so that several runs rarely do the same.
-        on_redo: called with a plan by which songs are split again, before that begins.
-        contract: version of the split contract that the machines have.
-    """
-
-    machine: Machine = field(default_factory=Machine)
-    engine: Engine = field(default_factory=LocalEngine)
-    on_progress: ProgressListener = ignore
-    open_storage: Callable[..., ObjectStorage] = open_storage
-    clock: Callable[[], float] = time.monotonic
-    shuffle: Callable[[list[int]], None] = random.shuffle
-    on_redo: Callable[[Plan], None] = ignore
-    contract: int = CONTRACT_VERSION
 
 
 class _Work(NamedTuple):
@@ -150,20 +93,29 @@ def split_to_storage(
     options, parts = options or RunOptions(), parts or RunParts()
     require_settings(options.settings)
     METER.take()
-    source, storage = _open_both(source_url, result_url, parts, make_folder=True)
+    songs, place = parse_places(source_url, result_url)
+    try:
+        source = parts.open_storage(str(songs))
+    except ObjectMissingError:
+        finish_without_source(songs, place, parts)
+        raise
+    storage = parts.open_storage(str(place), make_folder=True)
     now = require_conditions(storage)
     finished: list[Plan] = []
     if _has_tasks(storage, parts):
         parts.engine.prepare(storage.url, source.url)
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder, containers=options.archives)
-        prefixes = options.prefixes or prefixes_for(listing.count)
+        if not listing.count and not has_result(storage):
+            # The first songs determine for good how many prefixes a result has.
+            return summarize_nothing(storage.url, listing.skipped)
+        prefixes = options.prefixes or prefixes_for(listing.estimated_songs)
         result = open_or_create_result(storage, options.identity, prefixes, parts.contract)
         others: list[Plan] = []
         is_ours = False
         while not is_ours:
-            if (plan := _open_plan(result)) is not None:
-                finished.append(_finish(result, plan, source, parts))
+            if (plan := open_plan(result)) is not None:
+                finished.append(finish(result, plan, source, parts))
             if plan is not None or others:
                 listing = SortedListing(source, folder, containers=options.archives)
             manifest = result.newest_manifest()
@@ -182,17 +134,17 @@ def split_to_storage(
                 limits=options.chunks,
             )
             if is_ours:
-                finished.append(_finish(result, plan, source, parts))
+                finished.append(finish(result, plan, source, parts))
             else:
                 others.append(plan)  # which is finished first, and may leave less to do
     sweep(result, now)
-    return summarize(result, finished, work.gone)
+    return summarize(result, finished, work.gone, listing.skipped)
 
 
 def _has_tasks(storage: ObjectStorage, parts: RunParts) -> bool:
     """Return whether a run will have tasks whatever its source has: it begins or finishes a result."""
     try:
-        return _open_plan(open_result(storage, parts.contract)) is not None
+        return open_plan(open_result(storage, parts.contract)) is not None
     except NoGenerationsError:
         return True
 
@@ -245,138 +197,6 @@ def require_contract(result: GenerationResult, manifest: Manifest, options: RunO
     """
     if manifest.contract < result.contract and manifest.number and not options.redo:
         raise OlderContractError(result.storage.url)
-
-
-def work_on(
-    result_url: str, source_url: str, parts: RunParts | None = None, *, wait_seconds: float = 0.0
-) -> GenerationSummary | None:
-    """Do open tasks of the generation that is planned, until it is committed.
-
-    Any number of processes may do so, on any machines, and be killed.
-
-    Args:
-        result_url: of the result.
-        source_url: of the songs.
-        parts: of the run.
-        wait_seconds: how long to wait for a generation to be planned.
-
-    Returns:
-        The state of the result; None if no generation was open.
-
-    Raises:
-        UsageError: there is no result, or its songs are somewhere else.
-        ObjectStorageError: storage cannot be read or written.
-        GenerationError: the generation cannot go on, or was stopped.
-    """
-    parts = parts or RunParts()
-    METER.take()
-    source, storage = _open_both(source_url, result_url, parts, make_folder=wait_seconds > 0)
-    result, plan = _wait_for_plan(storage, parts, wait_seconds)
-    if plan is None:
-        return None
-    require_conditions(storage)
-    return summarize(result, [_finish(result, plan, source, parts)], 0)
-
-
-def _wait_for_plan(
-    storage: ObjectStorage, parts: RunParts, seconds: float
-) -> tuple[GenerationResult, Plan | None]:
-    """Return the result and its open plan; None for that if there was none in time.
-
-    Raises:
-        NoGenerationsError: there was no result in time.
-        GenerationStoppedError: it was asked to stop.
-    """
-    end = parts.clock() + seconds
-    while True:
-        is_over = parts.clock() >= end
-        try:
-            result = open_result(storage, parts.contract)
-        except NoGenerationsError:
-            if is_over:
-                raise
-        else:
-            plan = _open_plan(result)
-            if plan is not None or is_over:
-                return result, plan
-        if parts.machine.stop():
-            raise GenerationStoppedError
-        time.sleep(min(_PLAN_POLL_SECONDS, max(0.0, end - parts.clock())))
-
-
-def parse_places(source_url: str, result_url: str) -> tuple[StorageUrl, StorageUrl]:
-    """Return the places of the songs and of the result.
-
-    Raises:
-        UsageError: one contains the other, or a package is missing.
-    """
-    import_pyarrow()
-    songs, place = parse_storage_url(source_url), parse_storage_url(result_url)
-    if place.contains(songs) or songs.contains(place):
-        raise UsageError(
-            f"{place} and {songs} are one within the other: name a place for the result that has no songs."
-        )
-    return songs, place
-
-
-def _open_both(
-    source_url: str, result_url: str, parts: RunParts, *, make_folder: bool
-) -> tuple[ObjectStorage, ObjectStorage]:
-    """Return the storage of the source and that of the result."""
-    songs, place = parse_places(source_url, result_url)
-    return parts.open_storage(str(songs)), parts.open_storage(str(place), make_folder=make_folder)
-
-
-def _open_plan(result: GenerationResult) -> Plan | None:
-    """Return the plan that is not committed; None if there is none."""
-    plan = result.newest_plan()
-    return None if plan is None or result.is_committed(plan.number) else plan
-
-
-def _finish(result: GenerationResult, plan: Plan, source: ObjectStorage, parts: RunParts) -> Plan:
-    """Do what is left of a generation, and return its plan.
-
-    Raises:
-        UsageError: its songs are somewhere else, or an earlier version began it.
-    """
-    if plan.chunks and plan.contract != result.contract:
-        raise OlderPlanError(result.storage.url, plan.number)
-    if plan.source != source.url:
-        raise UsageError(
-            f"Generation {plan.number} of {result.storage.url} is not finished, and its songs are below "
-            f"{plan.source}: finish it first."
-        )
-    generation = OpenGeneration(result, plan, source, parts.machine, parts.clock)
-    try:
-        if plan.redo:
-            parts.on_redo(plan)
-        for pass_name in plan.passes:
-            _do_pass(generation, pass_name, parts)
-        if commit_generation(generation):
-            remove_work(result)
-    except ObjectMissingError:  # others may have finished it, and tidied up
-        if not result.is_committed(plan.number):
-            raise
-    return plan
-
-
-def _do_pass(generation: OpenGeneration, pass_name: str, parts: RunParts) -> None:
-    total = generation.task_count(pass_name)
-    numbers = generation.open_tasks(pass_name)
-    parts.shuffle(numbers)
-    done = total - len(numbers)
-
-    def report() -> None:
-        plan = generation.plan
-        parts.on_progress(GenerationProgress(plan.number, plan.song_count, pass_name, done, total))
-
-    report()
-    try:
-        for _ in parts.engine.map(PassTask(generation, pass_name), numbers):
-            done += 1
-            report()
-    finally:
-        generation.release_machine()
 
 
 def _require_believed(

@@ -21,6 +21,7 @@ class GenerationSummary:
         outcomes: number of songs by outcome.
         tracks: in the result.
         links: in the result.
+        skipped: names of the folders below the source that midiprism made, which are never read as sources.
         usage: requests, bytes and processor time of the generations that this run finished, on all machines,
             and of this process.
     """
@@ -32,6 +33,7 @@ class GenerationSummary:
     outcomes: Mapping[str, int]
     tracks: int
     links: int
+    skipped: Sequence[str]
     usage: Usage
 
     @property
@@ -40,13 +42,16 @@ class GenerationSummary:
         return sum(count for outcome, count in self.outcomes.items() if outcome in FAILED_OUTCOMES)
 
 
-def summarize(result: GenerationResult, finished: Sequence[Plan], gone: int) -> GenerationSummary:
+def summarize(
+    result: GenerationResult, finished: Sequence[Plan], gone: int = 0, skipped: Sequence[str] = ()
+) -> GenerationSummary:
     """Return the state of a result after a run.
 
     Args:
         result: of the run.
         finished: the generations that it finished.
         gone: paths that the result has and that are not there any more.
+        skipped: folders below the source that midiprism made.
 
     Raises:
         ObjectStorageError: the result cannot be read.
@@ -65,5 +70,11 @@ def summarize(result: GenerationResult, finished: Sequence[Plan], gone: int) -> 
         manifest.outcomes,
         manifest.rows("tracks"),
         manifest.rows("links"),
+        skipped,
         used.plus(METER.take(children=False)),
     )
+
+
+def summarize_nothing(url: str, skipped: Sequence[str]) -> GenerationSummary:
+    """Return the state of a result that was not made, since its source has no songs."""
+    return GenerationSummary(url, 0, 0, 0, {}, 0, 0, skipped, METER.take(children=False))

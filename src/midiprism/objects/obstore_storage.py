@@ -1,5 +1,6 @@
 """Object storage through the package obstore."""
 
+import errno
 import os
 import re
 import time
@@ -29,6 +30,14 @@ _LIST_PAGE = 1_000
 _DELETE_PAGE = 1_000
 _ACCESS_ERRORS = ("PermissionDeniedError", "UnauthenticatedError")
 _USAGE_ERRORS = ("InvalidPathError", "UnknownConfigurationKeyError", "NotSupportedError")
+_STATUS = re.compile(r"status code: ([0-9]{3})")
+_TRANSIENT_REFUSALS = (408, 409, 425, 429)
+"""Answers of a server that refuse a request for the moment; others from 400 to 499 refuse it for good."""
+_SYSTEM_ERROR = re.compile(r"\(os error ([0-9]+)\)")
+_ACCESS_NUMBERS = (errno.EACCES, errno.EPERM)
+_TRANSIENT_NUMBERS = (errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT)
+"""Errors of the system that may pass. Others, such as those of a damaged disk, stay."""
+_NAME = re.compile(r'Path "(.*?)"', re.DOTALL)
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 _QUERY = re.compile(r"\?\S+")
 _MAX_REASON = 300
@@ -157,7 +166,7 @@ class ObstoreStorage:
             except FileNotFoundError:  # a folder that nobody has made yet holds nothing
                 return
             except self._errors as error:
-                raise self._translate(error, "it cannot be listed") from None
+                raise self._listing_error(error) from None
             if page is None:
                 return
             yield from map(_info_of, page)
@@ -231,6 +240,18 @@ class ObstoreStorage:
             seconds.append(time.perf_counter() - started)
         return answers
 
+    def _listing_error(self, error: Exception) -> ObjectStorageError:
+        """Return an error of obstore as ours. It lists nothing where one name is not as it wants names."""
+        name = _NAME.search(str(error))
+        if type(error).__name__ != "InvalidPathError" or name is None:
+            return self._translate(error, "it cannot be listed")
+        advice = "rename or remove it"
+        if self._url.scheme == "file":
+            advice += ", or name the folder without file:// and a folder for the result"
+        return ObjectStorageError(
+            f"{self.url}: it cannot be listed, since object storage cannot have the name {name[1]}: {advice}."
+        )
+
     def _translate(self, error: Exception, failure: str) -> ObjectStorageError:
         """Return an error of obstore as ours. Its causes are dropped: they may show a signed address."""
         kind, reason = type(error).__name__, _reason_of(error)
@@ -238,13 +259,20 @@ class ObstoreStorage:
             return ObjectMissingError(f"{self.url}: {failure}: there is no such object.")
         if kind == "PreconditionError":
             return ObjectChangedError(f"{self.url}: {failure}: it has changed since it was listed.")
+        number = _system_error_of(error) if self._url.scheme == "file" else None
+        if number in _ACCESS_NUMBERS:
+            return ObjectAccessError(
+                f"{self.url}: {failure}: access is refused. Check the rights of the file."
+            )
         if kind in _ACCESS_ERRORS:
             return ObjectAccessError(
                 f"{self.url}: {failure}: access is refused. Check the credentials and rights that the tools "
                 "of this cloud use."
             )
-        is_transient = kind not in _USAGE_ERRORS and not isinstance(error, ValueError)
-        return ObjectStorageError(f"{self.url}: {failure}: {reason}.", is_transient=is_transient)
+        is_permanent = kind in _USAGE_ERRORS or isinstance(error, ValueError) or _is_refused_for_good(error)
+        if number is not None:
+            is_permanent = number not in _TRANSIENT_NUMBERS
+        return ObjectStorageError(f"{self.url}: {failure}: {reason}.", is_transient=not is_permanent)
 
 
 def _profile_credentials() -> Any:
@@ -300,6 +328,19 @@ def _groups(requests: Iterable[ReadRequest], in_flight: int, grouped: int) -> It
 
 def _info_of(meta: Any) -> ObjectInfo:
     return ObjectInfo(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
+
+
+def _is_refused_for_good(error: Exception) -> bool:
+    """Return whether a server has answered that it will never do what was requested."""
+    found = _STATUS.search(str(error))
+    status = int(found[1]) if found else 0
+    return 400 <= status < 500 and status not in _TRANSIENT_REFUSALS
+
+
+def _system_error_of(error: Exception) -> int | None:
+    """Return the number of the system's error that an error of obstore reports; None for none."""
+    found = _SYSTEM_ERROR.search(str(error))
+    return int(found[1]) if found else None
 
 
 def _reason_of(error: Exception) -> str:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from midiprism.errors import MidiprismError
+from midiprism.memory import release_freed_memory
 from midiprism.pipeline.settings import RunCallbacks
 from midiprism.pipeline.summary import Summary
 from midiprism.results.background import Background
@@ -55,6 +56,8 @@ def updating_derived(
     if start is None or catalog is None or summary.run_id is None or summary.state != "done":
         yield
         return
+    catalog.release_memory()  # the process that makes the index takes its place
+    release_freed_memory()
     complete = start(out, catalog.address, in_background, is_busy)
     try:
         yield

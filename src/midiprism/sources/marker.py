@@ -24,7 +24,7 @@ MARKER_KINDS = ("result", "export", "arriving", "moved", GENERATIONS_KIND)
 a result in object storage."""
 
 _MARKER = os.fsencode(MARKER_FILE_NAME)
-_MAX_BYTES = 1 << 20
+MAX_MARKER_BYTES = 1 << 20
 _HAS_OWNERS = sys.platform != "win32"
 
 
@@ -34,7 +34,7 @@ def parse_marker(folder: str | bytes) -> dict[str, Any] | None:
     Raises:
         OSError: there is none, or it cannot be read.
     """
-    return _parse(_read(os.path.join(os.fsencode(folder), _MARKER)))
+    return parse_marker_data(_read(os.path.join(os.fsencode(folder), _MARKER)))
 
 
 def has_marker(folder: bytes) -> bool:
@@ -50,7 +50,7 @@ def has_marker(folder: bytes) -> bool:
             return False
         if _HAS_OWNERS and status.st_uid not in (os.stat(folder).st_uid, os.geteuid(), 0):
             return False
-        return _parse(_read(path)) is not None
+        return parse_marker_data(_read(path)) is not None
     except FileNotFoundError:
         raise
     except OSError:
@@ -107,10 +107,11 @@ def ignored_marker(folder: bytes) -> Notice:
 def _read(path: bytes) -> bytes:
     """Return the bytes of a file, up to a limit. What is not a regular file has none."""
     with open(os.open(path, READ_FLAGS), "rb") as file:
-        return file.read(_MAX_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        return file.read(MAX_MARKER_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
-def _parse(data: bytes) -> dict[str, Any] | None:
+def parse_marker_data(data: bytes) -> dict[str, Any] | None:
+    """Return the marker that a file of its name holds; None if midiprism did not write it."""
     try:
         marker = json.loads(data)
     except (ValueError, RecursionError):

@@ -20,12 +20,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midiprism.errors import MidiprismError
+from midiprism.memory import MemoryTrimmer
 from midiprism.web.api.search import first_tracks
 from midiprism.web.file_manager import show_file
 from midiprism.web.fingerprint_update import FingerprintUpdate
 from midiprism.web.json_response import JsonResponse, error_content, handle_error
 from midiprism.web.live_status import LiveStatus
-from midiprism.web.memory import MemoryTrimmer
 from midiprism.web.openapi import openapi_document
 from midiprism.web.page_files import STATIC, STYLE, PageFile, PageFiles
 from midiprism.web.recent_searches import RecentSearches

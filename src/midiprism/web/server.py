@@ -10,10 +10,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from midiprism.errors import MidiprismError
+from midiprism.memory import share_freed_memory
 from midiprism.search.query import Query
 from midiprism.web.app import make_app, page_text
 from midiprism.web.errors import AddressError
-from midiprism.web.memory import share_freed_memory
 from midiprism.web.served_result import ServedResult
 from midiprism.web.settings import ServerSettings
 from midiprism.web.soundbank.sound_bank import SoundBank

@@ -16,7 +16,7 @@ from midiprism.catalog.errors import translate_errors
 from midiprism.catalog.late_facts import add_late_facts, with_facts_of_later
 from midiprism.catalog.schema import batches, links, runs, song_paths, songs, tracks
 from midiprism.catalog.song_facts import SongFacts
-from midiprism.catalog.sqlite.file import PROGRESS_STEPS
+from midiprism.catalog.sqlite.file import PROGRESS_STEPS, release_cache
 from midiprism.catalog.sqlite.new_rows import NewRows
 from midiprism.catalog.sqlite.prepared_commit import PreparedBatch, PreparedCommit, RecordedPath
 from midiprism.catalog.types import KnownSong
@@ -66,6 +66,9 @@ class SqliteCatalog(Catalog):
             yield
         finally:
             self._driver_connection.set_progress_handler(None, 0)
+
+    def release_memory(self) -> None:
+        release_cache(self._driver_connection)
 
     def local_disk_bytes(self) -> int:
         # The size of the file itself lacks what is still in the log.

@@ -25,7 +25,7 @@ _NULLS: dict[None, None] = {}
 """Its ``get`` returns None for None, and takes less time than a function in Python."""
 
 _CACHE_MEMORY_DIVISOR = 16
-_CACHE_KIB_BOUNDS = (16 << 10, 128 << 10)
+_CACHE_KIB_BOUNDS = (16 << 10, 64 << 10)
 _LOCK_TIMEOUT_SECONDS = 30.0
 _MIN_TEMPORARY_BYTES = 64 << 20
 _NO_SHARED_MEMORY_CODES = (sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN)
@@ -121,6 +121,12 @@ def make_engine(path: str, mode: str, begin_statement: str, *first_pragmas: str)
         connection.exec_driver_sql(begin_statement)
 
     return engine
+
+
+def release_cache(connection: sqlite3.Connection) -> None:
+    """Give up pages that are cached for further commits, and cache few from now on."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB_BOUNDS[0]}")
+    connection.execute("PRAGMA shrink_memory")
 
 
 def _prepare_tables(connection: Connection, path: str, journal: str) -> None:

@@ -37,8 +37,11 @@ def analyze(
     if markdown + html + as_json > 1:
         raise UsageError("--markdown, --html and --json exclude each other.")
     if is_storage_url(out):
-        if markdown or html or run is not None:
-            raise UsageError("--run, --markdown and --html are for results in folders: leave them out.")
+        from midiprism.cli.commands.storage_results import require_unused
+
+        require_unused(
+            database=catalog.database, schema=catalog.schema, run=run, markdown=markdown, html=html
+        )
         _analyze_in_storage(out, as_json=as_json)
         return
     result = locate(out, catalog, quiet=quiet)

@@ -134,7 +134,8 @@ def split(
     _print_result(summary, command, output, verbose=verbose)
     if rerun.prune and summary.state == "done":
         require_believed(summary.missing)
-    ok = not summary.has_failures and summary.error is None and summary.lost_track is None
+    are_songs_ok = extent.allow_failed_songs or not summary.has_failures
+    ok = are_songs_ok and summary.error is None and summary.lost_track is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midiprism.cli.option_values import parse_auto_int, parse_size
-from midiprism.cli.options import ArchivesOption, MaxSongSizeOption, parse_path
+from midiprism.cli.options import ArchivesOption, MaxSongSizeOption, parse_place
 from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
@@ -25,7 +25,7 @@ OutOption = Annotated[
         "-o",
         "--out",
         metavar="OUT",
-        parser=parse_path,
+        parser=parse_place,
         help="Folder of the result, or its URL in object storage, such as s3://BUCKET/FOLDER. It is made if "
         "it does not exist.",
     ),
@@ -147,7 +147,7 @@ class SourceOptions:
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            parser=parse_path,
+            parser=parse_place,
             help="Folders, searched with all below; files; archives (.zip .tar .tar.gz ...); Parquet files; "
             "or one URL in object storage, such as s3://BUCKET/FOLDER.",
         ),
@@ -318,6 +318,15 @@ class EngineOptions:
             )
 
 
+AllowFailedOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-failed-songs",
+        help="Exit with 0 also where songs have failed, for schedulers that start a failed command again.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class ExtentOptions:
     """Options that limit a run, and those that concern its songs."""
@@ -347,6 +356,7 @@ class ExtentOptions:
             help="Do not compute facts of tracks such as key and role. `midiprism features` does so later.",
         ),
     ] = False
+    allow_failed_songs: AllowFailedOption = False
 
     def parse_max_song_size(self) -> int | None:
         """Return the most bytes of a song; None for the default."""
@@ -359,5 +369,6 @@ class ExtentOptions:
     def arguments(self) -> list[str]:
         """Return the options that a command which resumes the run repeats."""
         values = {"max-song-size": self.max_song_size, "encoding": self.encoding}
+        flags = {"--no-facts": self.no_facts, "--allow-failed-songs": self.allow_failed_songs}
         options = [f"--{name}={value}" for name, value in values.items() if value]
-        return [*options, "--no-facts"] if self.no_facts else options
+        return options + [name for name, is_set in flags.items() if is_set]

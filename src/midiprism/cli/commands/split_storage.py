@@ -33,7 +33,8 @@ from midiprism.objects.url import is_storage_url
 
 if TYPE_CHECKING:
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import RunOptions, RunParts
+    from midiprism.generations.run import RunOptions
+    from midiprism.generations.run_parts import RunParts
     from midiprism.generations.summary import GenerationSummary
 
 STOPPING = "Stopping without recording the current chunks; a second signal stops at once."
@@ -69,6 +70,7 @@ class LocalOptions:
                 "encoding",
                 "no_facts",
                 "dry_run",
+                "allow_failed_songs",
             ),
             *("retry_failed", "redo", "prune", "yes", "by", "context"),
         }
@@ -149,6 +151,7 @@ def split_in_storage(
         lambda parts: split_to_storage(source, out, run_options, parts),
         prices,
         engine,
+        allow_failed_songs=extent.allow_failed_songs,
     )
 
 
@@ -178,6 +181,8 @@ def run_or_stop(
     run: "Callable[[RunParts], GenerationSummary | None]",
     prices: "Prices | None" = None,
     engine_options: EngineOptions | None = None,
+    *,
+    allow_failed_songs: bool = False,
 ) -> int:
     """Make a run that shows progress and can be stopped, print what is there then, and return the exit code.
 
@@ -187,12 +192,13 @@ def run_or_stop(
         run: the run; returns None if there was nothing to do.
         prices: at which the cost of the run is stated; None for the default.
         engine_options: options that choose the engine; None for this machine.
+        allow_failed_songs: whether songs of the result may have failed.
     """
     from midiprism.generations import engine
     from midiprism.generations.engines import ENGINES
     from midiprism.generations.errors import GenerationStoppedError
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import RunParts, ignore
+    from midiprism.generations.run_parts import RunParts, ignore
     from midiprism.generations.splitting import Machine
     from midiprism.pipeline.resource_defaults import cpus
 
@@ -219,4 +225,5 @@ def run_or_stop(
     print_generation(summary, prices, quiet=output.quiet, stderr=output.as_json)
     if output.as_json:
         print_json(summary_to_json(summary, prices))
-    return exit_codes.FAILED if summary is not None and summary.songs_failed else exit_codes.DONE
+    has_failed = summary is not None and summary.songs_failed > 0 and not allow_failed_songs
+    return exit_codes.FAILED if has_failed else exit_codes.DONE

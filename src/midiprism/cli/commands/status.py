@@ -20,6 +20,7 @@ from midiprism.objects.url import is_storage_url
 if TYPE_CHECKING:
     from midiprism.results.status import ResultStatus
 
+_DEFAULT_RUNS = 5
 _DEFAULT_INTERVAL_SECONDS = 2.0
 _MIN_INTERVAL_SECONDS, _MAX_INTERVAL_SECONDS = 0.1, 86_400.0
 
@@ -36,7 +37,9 @@ def status(
             "--lost", help="List every song that has lost music to damage, one per line, and nothing else."
         ),
     ] = False,
-    runs: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Show the last N runs.")] = 5,
+    runs: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="N", help="Show the last N runs.")
+    ] = _DEFAULT_RUNS,
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh until no run is active any more; Ctrl-C ends it.")
     ] = False,
@@ -66,7 +69,8 @@ def status(
     if is_storage_url(out):
         from midiprism.cli.commands.storage_results import require_unused, show_status
 
-        require_unused(database=catalog.database, schema=catalog.schema, lost=lost, watch=watch)
+        only_here = {"lost": lost, "watch": watch, "runs": runs != _DEFAULT_RUNS}
+        require_unused(database=catalog.database, schema=catalog.schema, **only_here)
         return show_status(out, failed=failed, as_json=as_json, quiet=quiet)
     seconds = _DEFAULT_INTERVAL_SECONDS if every is None else every
     if not _MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS:

@@ -83,7 +83,8 @@ def verify(
         raise UsageError("--dry-run needs --repair; without it, nothing is written anyway.")
     if is_storage_url(out):
         scope_values = {"sample": scope_options.sample, "since": scope_options.since}
-        require_unused(database=catalog.database, schema=catalog.schema, repair=repair, **scope_values)
+        values = {"repair": repair, "verbose": verbose, **scope_values}
+        require_unused(database=catalog.database, schema=catalog.schema, **values)
         return verify_storage(
             out, output, engine, parse_auto_int("--workers", workers or "auto", 0, MAX_WORKERS)
         )

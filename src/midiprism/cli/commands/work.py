@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from midiprism.cli.commands.split_options import PricesOption
+from midiprism.cli.commands.split_options import AllowFailedOption, PricesOption
 from midiprism.cli.commands.split_storage import run_or_stop
 from midiprism.cli.option_values import parse_auto_int
 from midiprism.cli.options import SummaryOptions
@@ -37,12 +37,19 @@ def work(
         ),
     ] = 0.0,
     prices: PricesOption = None,
+    allow_failed_songs: AllowFailedOption = False,
 ) -> int:
     """Do open tasks of a run into object storage until it is committed.
 
     Any number of these commands may run, on any machines, and be killed at any time.
     """
-    from midiprism.generations.run import work_on
+    from midiprism.generations.work import work_on
 
     count = parse_auto_int("--workers", workers, 0, _MAX_WORKERS)
-    return run_or_stop(count, output, lambda parts: work_on(url, source, parts, wait_seconds=wait), prices)
+    return run_or_stop(
+        count,
+        output,
+        lambda parts: work_on(url, source, parts, wait_seconds=wait),
+        prices,
+        allow_failed_songs=allow_failed_songs,
+    )

@@ -22,7 +22,7 @@ from midiprism.cli.render.terminal import (
 if TYPE_CHECKING:
     from midiprism.generations.plan import Plan
     from midiprism.generations.prices import Prices
-    from midiprism.generations.run import GenerationProgress
+    from midiprism.generations.run_parts import GenerationProgress
     from midiprism.generations.status import FailedSong, GenerationStatus
     from midiprism.generations.summary import GenerationSummary
     from midiprism.generations.verify import Verification
@@ -137,6 +137,9 @@ def summary_lines(summary: "GenerationSummary | None", prices: "Prices") -> Iter
     if summary.songs_gone:
         paths = pluralize(summary.songs_gone, "path")
         yield f"{paths} of the result are gone from the source: --prune removes their songs."
+    for folder in summary.skipped:
+        name = escape_unprintable(folder)
+        yield f"{name}: It is skipped: midiprism made it, as a result or an exported tree."
     yield ""
     yield from usage_lines(summary.usage, prices)
 
@@ -254,7 +257,8 @@ def damage_lines(verification: "Verification") -> Iterator[str]:
         return
     yield f"{url} is damaged: generation {verification.generation}, {checked} checked."
     for damage in verification.damage:
-        yield f"  {damage.name}: {damage.message}" if damage.name else f"  {damage.message}"
+        name, message = escape_unprintable(damage.name), escape_unprintable(damage.message)
+        yield f"  {name}: {message}" if name else f"  {message}"
     of_groups = [damage.is_of_groups for damage in verification.damage]
     if not all(of_groups):
         yield "Split its songs into another URL, which leaves this one as it is."

@@ -159,9 +159,10 @@ class NodeAgent:
         """
         if self._generation is None or self._generation.plan.number != number:
             settings = self._settings
-            result, source = open_result(open_storage(settings.result_url)), open_storage(settings.source_url)
+            result = open_result(open_storage(settings.result_url))
+            source = open_storage(settings.source_url) if settings.source_url else None
             plan = result.read_plan(number)
-            if plan.source != source.url:
+            if source is not None and plan.source != source.url:
                 raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
             if self._generation is not None:
                 self._generation.release_machine()

@@ -111,12 +111,19 @@ def _encode_nulls(column: IndexColumn, count: int) -> Arrays:
 
 
 class _Songs:
-    """The songs of a segment, in the order of their paths."""
+    """The songs of a segment, in the order of their paths.
+
+    Args:
+        rows: of their paths.
+
+    Attributes:
+        ids: of the songs.
+        arrays: that derive from paths.
+    """
 
     def __init__(self, rows: Iterable[tuple[int, bytes, int, str]]) -> None:
         names: dict[int, list[str]] = {}
-        self._paths: list[bytes] = []
-        self._sources = TextCollector()
+        paths: list[bytes] = []
         sources = []
         known_sources: dict[tuple[bytes, int], str] = {}
         for song_id, path, root_length, name in sorted(rows, key=_path_of_row):
@@ -124,31 +131,33 @@ class _Songs:
                 names[song_id].append(name)
                 continue
             names[song_id] = [name]
-            self._paths.append(path)
+            paths.append(path)
             root = path[:root_length], root_length
             if root not in known_sources:
                 known_sources[root] = path_text(source_of_song(path, root_length))
             sources.append(known_sources[root])
-        self._sources.add(sources)
-        self._names = [*names.values()]
         self.ids = np.fromiter(names, np.int64, len(names))
         self._order = np.argsort(self.ids)
+        self.arrays = self._encode(paths, [*names.values()], sources)
 
     def rows_of(self, song_ids: IntArray) -> IntArray:
         """Return the row of each song; -1 for a song that has no path."""
         return _find(song_ids, self.ids, self._order)
 
-    def encode(self) -> Arrays:
-        """Return the arrays that derive from paths."""
-        folded = [[fold_text(name) for name in names] for names in self._names]
-        shown = [names[0] for names in folded]
+    def _encode(
+        self, paths: Sequence[bytes], names: Sequence[Sequence[str]], sources: Sequence[str]
+    ) -> Arrays:
+        folded = [[*map(fold_text, names_of_song)] for names_of_song in names]
+        shown = [names_of_song[0] for names_of_song in folded]
         ranks = {name: rank for rank, name in enumerate(sorted(set(shown)))}
+        collector = TextCollector()
+        collector.add(sources)
         return {
             "songs.id": self.ids,
-            **encode_blobs("songs.paths", self._paths),
-            **encode_blobs("songs.names", [SEPARATOR.join(map(text_bytes, names)) for names in folded]),
+            **encode_blobs("songs.paths", paths),
+            **encode_blobs("songs.names", [SEPARATOR.join(map(text_bytes, each)) for each in folded]),
             "songs.name_ranks": np.fromiter(map(ranks.__getitem__, shown), np.uint32, len(shown)),
-            **self._sources.encode(f"songs.{SOURCE}"),
+            **collector.encode(f"songs.{SOURCE}"),
         }
 
 
@@ -217,7 +226,7 @@ def _join(
     song_of_link, track_of_link = song_rows_of_links[kept], number_of[numbers]
     starts = np.searchsorted(song_of_link, np.arange(len(songs.ids) + 1)).astype(np.uint32)
     arrays = {
-        **songs.encode(),
+        **songs.arrays,
         **facts.encode(facts_of_songs),
         "songs.links": starts,
         "links.position": links.leading(1)[kept].astype(np.uint32),

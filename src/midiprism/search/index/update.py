@@ -43,7 +43,7 @@ from midiprism.search.index.id_ranges import are_in_ranges, merge_ranges, ranges
 from midiprism.search.index.segment_builder import build_segment
 from midiprism.search.index.segment_files import make_segment_files
 
-MAX_SEGMENT_LINKS = 800_000
+MAX_SEGMENT_LINKS = 400_000
 """Most links of a segment, but for songs with more; bounds the memory that a build takes."""
 
 _TIER_FACTOR = 4

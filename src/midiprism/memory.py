@@ -1,7 +1,7 @@
 """Gives memory that was freed back to the system.
 
-A search in millions of links frees large arrays in several threads. The C library of Linux (glibc) keeps such
-memory for each thread, as if the next request needed it.
+The C library of Linux (glibc) keeps freed memory, and that of each thread by itself, as if the next request
+needed it: after a search in millions of links, or after the last commit of a run. pyarrow does the same.
 """
 
 import ctypes
@@ -29,6 +29,15 @@ class MemoryTrimmer:
                 return
             self._next_time = now + _PAUSE_SECONDS
         self._trim(0)
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back, also that of pyarrow if that is loaded."""
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    trim = getattr(_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def share_freed_memory() -> None:
