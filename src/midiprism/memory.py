@@ -11,6 +11,7 @@ from threading import Lock
 
 _PAUSE_SECONDS = 0.5
 _ARENA_MAX, _ARENAS = -8, 2  # an option of mallopt, and its value
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20  # another one
 
 
 class MemoryTrimmer:
@@ -32,11 +33,16 @@ class MemoryTrimmer:
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back, also that of pyarrow if that is loaded."""
+    """Give freed memory back, also that of pyarrow if it is loaded; from now on that of large arrays at once.
+
+    Otherwise the C library raises the size from which it does so once an array was freed, to up to 32 MB.
+    """
     if "pyarrow" in sys.modules:
         sys.modules["pyarrow"].default_memory_pool().release_unused()
-    trim = getattr(_library(), "malloc_trim", None)
-    if trim is not None:
+    library = _library()
+    set_option, trim = getattr(library, "mallopt", None), getattr(library, "malloc_trim", None)
+    if set_option is not None and trim is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
         trim(0)
 
 
