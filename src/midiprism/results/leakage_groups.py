@@ -197,11 +197,12 @@ def _only(is_kept: BoolArray, values: IntArray, keys: IntArray) -> SongKeys:
     return (values, keys) if is_kept.all() else (values[is_kept], keys[is_kept])
 
 
-def _counts(sorted_keys: IntArray) -> IntArray:
+def _counts(sorted_keys: IntArray) -> NDArray[np.int32]:
     """Return for each key how often it is there."""
-    starts = np.flatnonzero(np.diff(sorted_keys, prepend=sorted_keys[:1] - 1))
-    counts = np.diff(np.append(starts, len(sorted_keys)))
-    return np.repeat(counts, counts)
+    is_first = np.ones(len(sorted_keys), np.bool_)
+    is_first[1:] = sorted_keys[1:] != sorted_keys[:-1]
+    counts = np.diff(np.append(np.flatnonzero(is_first), len(sorted_keys)))
+    return np.repeat(counts.astype(np.int32), counts)
 
 
 def shared_by_songs(songs: IntArray, keys: IntArray) -> SongKeys:

@@ -110,7 +110,9 @@ def _notes_by_position(
         present &= counted
         songs.append(positions[present])
         hashes.append(tracks.hashes[rows[present]])
-    return NoteHashes(np.concatenate(songs), np.concatenate(hashes))
+    all_songs = np.concatenate(songs)
+    del songs  # so that not all of both is there twice
+    return NoteHashes(all_songs, np.concatenate(hashes))
 
 
 def _shared_notes(connection: Any, sorted_ids: IntArray) -> NoteHashes:
