@@ -33,17 +33,23 @@ class MemoryTrimmer:
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back, also that of pyarrow if it is loaded; from now on that of large arrays at once.
-
-    Otherwise the C library raises the size from which it does so once an array was freed, to up to 32 MB.
-    """
+    """Give freed memory back, also that of pyarrow if it is loaded."""
     if "pyarrow" in sys.modules:
         sys.modules["pyarrow"].default_memory_pool().release_unused()
-    library = _library()
-    set_option, trim = getattr(library, "mallopt", None), getattr(library, "malloc_trim", None)
-    if set_option is not None and trim is not None:
-        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
+    trim = getattr(_library(), "malloc_trim", None)
+    if trim is not None:
         trim(0)
+
+
+def return_large_arrays() -> None:
+    """Let this process give the memory of large arrays back as soon as they are freed.
+
+    Otherwise the C library raises the size from which it does so, to up to 32 MB, whenever one was freed. To
+    be called in processes of midiprism's own only: it lasts.
+    """
+    set_option = getattr(_library(), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def share_freed_memory() -> None:
