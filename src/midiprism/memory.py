@@ -11,6 +11,7 @@ from threading import Lock
 
 _PAUSE_SECONDS = 0.5
 _ARENA_MAX, _ARENAS = -8, 2  # an option of mallopt, and its value
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20  # another one
 
 
 class MemoryTrimmer:
@@ -32,12 +33,23 @@ class MemoryTrimmer:
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back, also that of pyarrow if that is loaded."""
+    """Give freed memory back, also that of pyarrow if it is loaded."""
     if "pyarrow" in sys.modules:
         sys.modules["pyarrow"].default_memory_pool().release_unused()
     trim = getattr(_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def return_large_arrays() -> None:
+    """Let this process give the memory of large arrays back as soon as they are freed.
+
+    Otherwise the C library raises the size from which it does so, to up to 32 MB, whenever one was freed. To
+    be called in processes of midiprism's own only: it lasts.
+    """
+    set_option = getattr(_library(), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def share_freed_memory() -> None:

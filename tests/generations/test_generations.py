@@ -228,9 +228,9 @@ def test_a_worker_reads_only_the_source_that_its_command_names() -> None:
 
     with pytest.raises(GenerationError, match="stopped"):
         split_to_storage(source, url, options(), parts(on_progress=stop))
-    with pytest.raises(UnfinishedError, match=f"its songs are below {source}. `midiprism work {url}"):
+    with pytest.raises(UnfinishedError, match=f"its songs are below {source}: finish it by a run from there"):
         work_on(url, other, parts())
-    with pytest.raises(UnfinishedError, match=f"--source {source}` finishes it"):
+    with pytest.raises(UnfinishedError, match="finish it by a run from there"):
         _split(other, url)
     summary = work_on(url, source, parts())
     assert summary is not None

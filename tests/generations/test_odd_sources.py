@@ -14,6 +14,7 @@ from midiprism import split_library
 from midiprism.errors import UsageError
 from midiprism.generations.dry_run import estimate_split
 from midiprism.generations.errors import GenerationError, UnfinishedError
+from midiprism.generations.finish import finish
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
@@ -112,11 +113,11 @@ def test_a_refused_song_alone_keeps_no_other_song_waiting() -> None:
     source, url = source_with({**_songs(), "x.mid": song_bytes(20, 21)[0]}), memory_url()
     refusing = _hooked(source, _failing("x.mid", ObjectAccessError("x.mid is refused")))
     assert split_to_storage(source, url, options(), refusing).outcomes == {"split": 10, "unreadable": 1}
-    with pytest.raises(ObjectAccessError, match="x\\.mid is refused"):
-        split_to_storage(source, url, options(retry_failed=True), refusing)
+    again = split_to_storage(source, url, options(retry_failed=True), refusing)
+    assert (again.generation, again.outcomes) == (2, {"split": 10, "unreadable": 1})
     put_songs(open_storage(source), {"y.mid": song_bytes(21, 22)[0]})
     summary = split_to_storage(source, url, options(), refusing)
-    assert (summary.generation, summary.outcomes) == (2, {"split": 11, "unreadable": 1})
+    assert (summary.generation, summary.outcomes) == (3, {"split": 11, "unreadable": 1})
 
 
 def test_a_song_that_is_refused_once_its_generation_is_planned_does_not_keep_it_open() -> None:
@@ -127,15 +128,16 @@ def test_a_song_that_is_refused_once_its_generation_is_planned_does_not_keep_it_
     assert split_to_storage(source, url, options(), refusing).outcomes == {"unreadable": 1}
 
 
-def test_credentials_that_expire_during_a_run_blame_no_song() -> None:
+@pytest.mark.parametrize("error", [ObjectAccessError("refused"), ObjectStorageError("400 ExpiredToken")])
+def test_credentials_that_expire_during_a_run_blame_no_song(error: ObjectStorageError) -> None:
     source, url = source_with(_songs()), memory_url()
 
     def hook(when: When, _name: str, _key: str) -> None:
         if when == "before" and is_expired:
-            raise ObjectAccessError("refused")
+            raise error
 
     is_expired: list[bool] = []
-    with pytest.raises(ObjectAccessError):
+    with pytest.raises(type(error)):
         split_to_storage(
             source,
             url,
@@ -194,9 +196,40 @@ def test_what_midiprism_made_below_a_source_is_skipped(tmp_path: Path) -> None:
     (songs / "other" / "a.mid").write_bytes(song_bytes(8, 9)[0])
     url = memory_url()
     summary = split_to_storage(songs.as_uri(), url, options(), parts())
-    assert (summary.outcomes, summary.skipped) == ({"split": 7}, ("inner/result/",))
+    assert (summary.outcomes, summary.results_skipped) == ({"split": 7}, ("inner/result/",))
     with pytest.raises(UsageError, match="never read as a source"):
         split_to_storage(url, memory_url(), options(), parts())
+
+
+def test_a_marker_that_cannot_be_read_is_none() -> None:
+    source, url = source_with({**_songs(4), "x/midiprism.json": b"{}"}), memory_url()
+    refusing = _hooked(source, _failing("x/midiprism.json", ObjectAccessError("refused")))
+    assert split_to_storage(source, url, options(), refusing).outcomes == {"split": 4}
+
+
+def test_refused_songs_that_come_first_do_not_hide_others() -> None:
+    refused = {f"a/{number:03}.mid": data for number, data in enumerate(song_bytes(10, 40))}
+    source, url = source_with({**refused, **_songs(10)}), memory_url()
+
+    def hook(when: When, name: str, key: str) -> None:
+        if (when, name) == ("before", "read") and key.startswith("a/"):
+            raise ObjectAccessError("refused")
+
+    assert split_to_storage(source, url, options(), _hooked(source, hook)).outcomes["split"] == 10
+
+
+def test_the_sample_of_a_listing_is_from_all_of_its_parts(tmp_path: Path) -> None:
+    source = open_storage(source_with({f"{number:04}.mid": b"x" for number in range(1000)}))
+    sample = [int(song.path[:4]) for song in SortedListing(source, str(tmp_path)).sample]
+    assert 8 <= len(sample) <= 16
+    assert (sample[0], sample[-1] > 800) == (0, True)
+
+
+def test_a_generation_that_was_committed_meanwhile_is_finished() -> None:
+    source, other, url = source_with(_songs(4)), source_with({}), memory_url()
+    split_to_storage(source, url, options(), parts())
+    result = open_result(open_storage(url))
+    assert finish(result, result.read_plan(1), open_storage(other), parts()).number == 1
 
 
 def test_songs_of_archives_count_for_the_number_of_prefixes(tmp_path: Path) -> None:

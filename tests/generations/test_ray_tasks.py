@@ -220,14 +220,36 @@ def test_a_node_with_another_version_runs_no_task() -> None:
     assert "the command has 0.0.1: install the same" in failure.message
 
 
-def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, bytes]) -> None:
+def _split_until(pass_name: str, songs: dict[str, bytes]) -> str:
+    """Begin to split, end the run before a pass, and return the URL of the result."""
     url = memory_url()
-    split_to_storage(source_with(songs), url, options(), parts())
+
+    def stop(progress: object) -> None:
+        if getattr(progress, "pass_name", "") == pass_name:
+            raise GenerationError("stopped")
+
+    with pytest.raises(GenerationError, match="stopped"):
+        split_to_storage(source_with(songs), url, options(), parts(on_progress=stop))
+    return url
+
+
+def test_an_agent_needs_no_songs_once_all_are_read(songs: dict[str, bytes]) -> None:
+    url = _split_until("b", songs)
+    agent = NodeAgent(AgentSettings(url, memory_url(), 0))
+    (answer,) = agent.run(1, "b", 0)
+    agent.release()
+    assert isinstance(answer, TaskAnswer)
+    assert answer.failure is None
+
+
+def test_an_agent_reads_only_the_songs_that_the_command_named(songs: dict[str, bytes]) -> None:
+    url = _split_until("a", songs)
     agent = NodeAgent(AgentSettings(url, memory_url(), 0))
     assert agent.check() is None
     (answer,) = agent.run(1, "a", 0)
+    agent.release()
     assert isinstance(answer, TaskAnswer)
     assert answer.failure is not None
     assert answer.failure.is_usage
-    assert "name that URL" in answer.failure.message
+    assert "finish it by a run from there" in answer.failure.message
     assert answer.totals.songs == 0

@@ -20,10 +20,11 @@ from midiprism.results.leakage_groups import (
     MIN_NOTES,
     LeakageGroup,
     NoteHashes,
-    digest_prefixes,
     group_songs,
     hash_titles,
+    joined_prefixes,
     leakage_group,
+    prefix_numbers,
 )
 from midiprism.results.title_key import folder_title_keys, title_keys
 from support.nightly import NIGHTLY
@@ -44,7 +45,10 @@ def hashed(pairs: list[Pair]) -> NoteHashes:
 def grouped(count: int, titles: list[Title], pairs: list[Pair], silent: Collection[int] = ()) -> list[int]:
     has_tracks = np.array([song not in silent for song in range(count)], bool)
     keys: list[int] = group_songs(
-        digest_prefixes(map(digest, range(count))), has_tracks, hash_titles(titles), hashed(pairs)
+        prefix_numbers(joined_prefixes(map(digest, range(count)))),
+        has_tracks,
+        hash_titles(titles),
+        hashed(pairs),
     ).tolist()
     return keys
 
@@ -159,7 +163,7 @@ def test_keys_do_not_depend_on_the_order(library: Library, random: Random) -> No
         digests[order[song]] = digest(song)
     keys = grouped(*library)
     moved = group_songs(
-        digest_prefixes(digests), has_tracks, hash_titles(moved_titles), hashed(moved_pairs)
+        prefix_numbers(joined_prefixes(digests)), has_tracks, hash_titles(moved_titles), hashed(moved_pairs)
     ).tolist()
     assert [moved[order[song]] for song in range(count)] == keys
 
@@ -268,7 +272,11 @@ def test_versions_of_sample_songs_are_found_by_titles_and_by_tracks_alike() -> N
     ]
     titles = [(number, song.path) for number, song in enumerate(songs)]
     has_tracks = np.ones(len(songs), bool)
-    by_title = group_songs(digest_prefixes(digests), has_tracks, hash_titles(titles), hashed([])).tolist()
-    by_track = group_songs(digest_prefixes(digests), has_tracks, hash_titles([]), hashed(pairs)).tolist()
+    by_title = group_songs(
+        prefix_numbers(joined_prefixes(digests)), has_tracks, hash_titles(titles), hashed([])
+    ).tolist()
+    by_track = group_songs(
+        prefix_numbers(joined_prefixes(digests)), has_tracks, hash_titles([]), hashed(pairs)
+    ).tolist()
     assert parts(by_title) == parts(by_track)
     assert 100 < len(parts(by_title)) < 400

@@ -13,10 +13,11 @@ from midiprism.catalog import open_read_only
 from midiprism.results.leakage_groups import (
     MIN_NOTES,
     NoteHashes,
-    digest_prefixes,
     group_songs,
     hash_titles,
+    joined_prefixes,
     leakage_group,
+    prefix_numbers,
 )
 from midiprism.results.songs_table import write_songs_table
 from midiprism.stores.parquet.schema import path_text_and_bytes
@@ -67,7 +68,7 @@ def expected_rows(out: Path) -> list[dict[str, Any]]:
     )
     pairs = [(place[number], note_hash) for number, note_hash in links if number in place]
     keys = group_songs(
-        digest_prefixes(bytes(digest) for _, digest, _ in known),
+        prefix_numbers(joined_prefixes(bytes(digest) for _, digest, _ in known)),
         np.array([link_count > 0 for *_, link_count in known], bool),
         hash_titles((place[number], title) for number, _, _, title in paths if number in place),
         NoteHashes(*np.array(pairs, np.int64).reshape(-1, 2).T),

@@ -1,7 +1,5 @@
 """Errors of results in object storage."""
 
-import shlex
-
 from midiprism.errors import MidiprismError, UsageError
 
 
@@ -69,11 +67,10 @@ class UnfinishedError(UsageError):
         self.source = source
 
     def __str__(self) -> str:
-        work = f"midiprism work {shlex.quote(self.url)} --source {shlex.quote(self.source)}"
         return (
             f"Generation {self.generation} of {self.url} is not finished, and its songs are below "
-            f"{self.source}. `{work}` finishes it. If they are gone for good, make an empty folder or bucket "
-            "of that name first: songs that were not read yet are then recorded as unreadable."
+            f"{self.source}: finish it by a run from there. If they are gone for good, make an empty folder "
+            "or bucket of that name first: songs that were not read yet are then recorded as unreadable."
         )
 
 

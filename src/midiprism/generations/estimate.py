@@ -10,10 +10,10 @@ from typing import NamedTuple
 from midiprism.generations.digests import DIGEST_BYTES
 from midiprism.generations.fetching import RANGE_BYTES as SONG_RANGE_BYTES
 from midiprism.generations.fetching import SMALL_SONG_BYTES
-from midiprism.generations.listing import ListedSong
+from midiprism.generations.listing import SAMPLED_SONGS, ListedSong
 from midiprism.generations.pass_a import PART_BYTES
 from midiprism.generations.pass_c import RANGE_BYTES
-from midiprism.generations.planning import SONGS_TRIED, ChunkLimits, divide
+from midiprism.generations.planning import ChunkLimits, divide
 from midiprism.generations.song_pack import ROW_BYTES
 from midiprism.generations.usage import Usage, total_usage
 from midiprism.objects import RequestCounts
@@ -148,7 +148,7 @@ class _Estimate:
         rows = int(self._songs * self._ratios.row_bytes)
         known = self._earlier * len(self._chunks)  # tables of paths, which are as many as chunks were
         return _usage(
-            gets=6 + known + min(self._songs, SONGS_TRIED),
+            gets=6 + known + (0 if self._earlier else min(self._songs, SAMPLED_SONGS)),
             puts=12 + len(self._chunks),
             lists=_pages(self._listed) + 5,
             heads=1,

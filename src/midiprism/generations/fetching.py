@@ -174,10 +174,8 @@ class SongFetcher:
         if isinstance(error, ObjectAccessError):
             self._access_error = error
             return UnreadableError("permission", "It cannot be read: access is refused.")
-        if error.is_transient:
-            self._require_source(error)
-            return UnreadableError("io", "It cannot be read, though its source can be listed.")
-        return UnreadableError("io", "It cannot be read under its name.")
+        self._require_source(error)
+        return UnreadableError("io", "It cannot be read, though its source can be listed.")
 
     def _require_source(self, error: ObjectStorageError) -> None:
         """Raise an error of a read, unless the source can still be listed: then it is about one song.

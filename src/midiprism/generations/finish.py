@@ -63,6 +63,8 @@ def finish(result: GenerationResult, plan: Plan, source: ObjectStorage | None, p
     is_known = source is not None and source.url == plan.source
     generation = OpenGeneration(result, plan, source if is_known else None, parts.machine, parts.clock)
     if not is_known and generation.open_tasks("a"):
+        if result.is_committed(plan.number):  # meanwhile, and its records are removed
+            return plan
         raise UnfinishedError(result.storage.url, plan.number, plan.source)
     try:
         if plan.redo:

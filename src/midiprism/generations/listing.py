@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from midiprism.errors import UsageError
-from midiprism.objects import ObjectInfo, ObjectStorage, ReadRequest
+from midiprism.objects import ObjectInfo, ObjectStorage, ObjectStorageError, ReadRequest
 from midiprism.sources.file_types import is_archive, is_junk_member, is_midi_name, is_parquet
 from midiprism.sources.marker import MARKER_FILE_NAME, MAX_MARKER_BYTES, parse_marker_data
 
 RUN_SONGS = 100_000
 """Songs that are sorted in memory; if there are more, sorted runs go to the local disk."""
+
+SAMPLED_SONGS = 16
 
 RUNS_PER_LEVEL = 64
 """Runs that become one of the next level: systems let a process open some hundreds of files."""
@@ -64,6 +66,7 @@ class SortedListing:
         count: number of songs and containers.
         estimated_songs: about how many songs these are.
         skipped: names of the folders that midiprism made, such as a result, whose songs do not count.
+        sample: songs and containers from all parts of the listing, at most ``SAMPLED_SONGS``.
 
     Raises:
         ObjectStorageError: the source cannot be listed.
@@ -75,6 +78,8 @@ class SortedListing:
     ) -> None:
         self.count = self.estimated_songs = 0
         self.skipped: tuple[str, ...] = ()
+        sample: list[ListedSong] = []
+        stride = 1
         self._folder = folder
         self._run_count = 0
         self._levels: list[list[str]] = [[]]
@@ -87,6 +92,10 @@ class SortedListing:
             if end is None:
                 continue
             song = _listed(info, end)
+            if self.count % stride == 0:
+                sample.append(song)
+                if len(sample) > 2 * SAMPLED_SONGS:
+                    sample, stride = sample[::2], 2 * stride
             self.count += 1
             self.estimated_songs += estimated_songs(song)
             self._last_run.append(song)
@@ -94,6 +103,7 @@ class SortedListing:
                 self._write_run(sorted(self._last_run), 0)
                 self._last_run = []
         self._last_run.sort()
+        self.sample = sample[:: max(1, -(-len(sample) // SAMPLED_SONGS))]
         self.skipped = _folders_of_results(storage, markers)
         if self.skipped:
             estimates = [*map(estimated_songs, self)]
@@ -128,12 +138,12 @@ def _folders_of_results(storage: ObjectStorage, markers: Iterable[ObjectInfo]) -
     """Return the names of the folders that midiprism made, by the objects that may be their markers.
 
     Raises:
-        ObjectStorageError: one cannot be read.
+        ObjectStorageError: the store does not answer.
         UsageError: midiprism made the source itself.
     """
     folders: list[str] = []
     for info in markers:
-        if info.size > MAX_MARKER_BYTES or parse_marker_data(storage.read(ReadRequest(info.key))) is None:
+        if not _is_marker(storage, info):
             continue
         folder = info.key.removesuffix(MARKER_FILE_NAME)
         if not folder:
@@ -143,6 +153,22 @@ def _folders_of_results(storage: ObjectStorage, markers: Iterable[ObjectInfo]) -
             )
         folders.append(folder)
     return tuple(folders)
+
+
+def _is_marker(storage: ObjectStorage, info: ObjectInfo) -> bool:
+    """Return whether midiprism wrote an object of the name of its marker; one that cannot be read is none.
+
+    Raises:
+        ObjectStorageError: the store does not answer.
+    """
+    if info.size > MAX_MARKER_BYTES:
+        return False
+    try:
+        return parse_marker_data(storage.read(ReadRequest(info.key))) is not None
+    except ObjectStorageError as error:
+        if error.is_transient:
+            raise
+        return False
 
 
 def _read_run(path: str) -> Iterator[ListedSong]:

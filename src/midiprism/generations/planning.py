@@ -1,7 +1,7 @@
 """Plans generations: the songs that a result does not have yet, divided into chunks."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
@@ -22,9 +22,6 @@ from midiprism.generations.tables import (
 )
 from midiprism.objects import SMALL_READS, ObjectAccessError, ObjectStorage, ReadRequest, create_record
 from midiprism.stores.parquet.schema import ColumnValues
-
-SONGS_TRIED = 16
-"""Songs of a new plan of which some must be readable."""
 
 _SONGS_AT_ONCE = 5_000
 """Songs of a chunk that are in memory while it is written; a row group of its file."""
@@ -108,14 +105,15 @@ def make_plan(
         limits: of chunks.
 
     Raises:
-        ObjectAccessError: the source refuses the first songs, all of them.
+        ObjectAccessError: the source is new to the result, and refuses all of a sample of its songs.
         ObjectStorageError: the result cannot be written.
     """
     number, limits = manifest.number + 1, limits or ChunkLimits()
+    if not any(file.source == source.url for file in manifest.files):
+        require_readable(source, listing.sample)
     songs: Iterable[ListedSong] = listing
     if not (afresh or redo):
         songs = new_songs(result, manifest, source, listing)
-    songs = _some_readable(source, songs)
     chunk_songs = limits.songs_for(listing.estimated_songs)
     attempt = new_attempt()
     chunks = tuple(
@@ -130,21 +128,17 @@ def make_plan(
     return result.read_plan(number), is_ours
 
 
-def _some_readable(source: ObjectStorage, songs: Iterable[ListedSong]) -> Iterator[ListedSong]:
-    """Yield songs, unless the source refuses the first ones: rights are better set before a generation.
+def require_readable(source: ObjectStorage, songs: Sequence[ListedSong]) -> None:
+    """Check that a source gives some of its songs: rights are better set before a generation.
 
     Raises:
-        ObjectAccessError: access to all of the first songs is refused.
+        ObjectAccessError: access to all of the songs is refused.
     """
-    remaining = iter(songs)
-    first = [*islice(remaining, SONGS_TRIED)]
-    requests = [ReadRequest(object_key(song), 0, 1, song.etag) for song in first]
+    requests = [ReadRequest(object_key(song), 0, 1, song.etag) for song in songs]
     answers = [*source.read_many(requests, grouped=SMALL_READS)]
     refusals = [answer for answer in answers if isinstance(answer, ObjectAccessError)]
-    if refusals and len(refusals) == len(first):
+    if refusals and len(refusals) == len(answers):
         raise refusals[0]
-    yield from first
-    yield from remaining
 
 
 def new_songs(

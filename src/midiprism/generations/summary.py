@@ -21,7 +21,7 @@ class GenerationSummary:
         outcomes: number of songs by outcome.
         tracks: in the result.
         links: in the result.
-        skipped: names of the folders below the source that midiprism made, which are never read as sources.
+        results_skipped: folders below the source that midiprism made, which are never read as sources.
         usage: requests, bytes and processor time of the generations that this run finished, on all machines,
             and of this process.
     """
@@ -33,7 +33,7 @@ class GenerationSummary:
     outcomes: Mapping[str, int]
     tracks: int
     links: int
-    skipped: Sequence[str]
+    results_skipped: Sequence[str]
     usage: Usage
 
     @property

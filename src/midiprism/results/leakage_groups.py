@@ -111,10 +111,14 @@ def hash_titles(paths: Iterable[tuple[int, str]]) -> TitleHashes:
     return TitleHashes(*(np.array(column, np.int64) for column in (songs, hashes, folders)))
 
 
-def digest_prefixes(digests: Iterable[bytes]) -> GroupKeys:
-    """Return the first 8 bytes of each digest as a number, of which the first byte is the highest."""
-    prefixes = np.frombuffer(b"".join(digest[:_DIGEST_PREFIX_BYTES] for digest in digests), ">u8")
-    return prefixes.astype(np.uint64)
+def joined_prefixes(digests: Iterable[bytes]) -> bytes:
+    """Return the first 8 bytes of each digest, joined: an object for each would take far more memory."""
+    return b"".join([digest[:_DIGEST_PREFIX_BYTES] for digest in digests])
+
+
+def prefix_numbers(prefixes: bytes | bytearray) -> GroupKeys:
+    """Return joined prefixes of digests as numbers, of which the first byte is the highest."""
+    return np.frombuffer(prefixes, ">u8").astype(np.uint64)
 
 
 def group_songs(
@@ -127,10 +131,10 @@ def group_songs(
     """Return the group of each song, as a number for ``leakage_group``.
 
     Args:
-        prefixes: of the digests of the songs, as ``digest_prefixes`` returns them; the first is of song 0.
+        prefixes: of the digests of the songs, as ``prefix_numbers`` returns them; the first is of song 0.
         has_tracks: whether each song has tracks.
         titles: from the paths at which they were found.
-        notes: of the tracks with at least ``MIN_NOTES`` notes.
+        notes: of the tracks with at least ``MIN_NOTES`` notes; those that only one song has may be left out.
         similar: songs that share music; these are joined however many they are. None where it is not known.
 
     Returns:
@@ -140,9 +144,9 @@ def group_songs(
     if similar is not None:
         _join(roots, *_distinct(*similar))
     shared = [shared_by_songs(*_trusted_titles(titles, has_tracks)), shared_by_songs(*notes)]
+    del notes, titles
     for songs, keys in shared:
-        few = _counts(keys) <= MAX_GROUPS
-        _join(roots, songs[few], keys[few])
+        _join(roots, *_only(_counts(keys) <= MAX_GROUPS, songs, keys))
     many = []
     for songs, keys in shared:
         wide = _counts(keys) > MAX_GROUPS
@@ -182,23 +186,29 @@ def _distinct(values: IntArray, keys: IntArray) -> SongKeys:
     """Return each pair of a value and a key once, sorted by the key, then by the value."""
     order = np.lexsort((values, keys))
     values, keys = values[order], keys[order]
+    del order
     once = np.ones(len(keys), np.bool_)
     once[1:] = (values[1:] != values[:-1]) | (keys[1:] != keys[:-1])
-    return values[once], keys[once]
+    return _only(once, values, keys)
 
 
-def _counts(sorted_keys: IntArray) -> IntArray:
+def _only(is_kept: BoolArray, values: IntArray, keys: IntArray) -> SongKeys:
+    """Return some of the pairs of values and keys; all of them are not copied, which may take much memory."""
+    return (values, keys) if is_kept.all() else (values[is_kept], keys[is_kept])
+
+
+def _counts(sorted_keys: IntArray) -> NDArray[np.int32]:
     """Return for each key how often it is there."""
-    starts = np.flatnonzero(np.diff(sorted_keys, prepend=sorted_keys[:1] - 1))
-    counts = np.diff(np.append(starts, len(sorted_keys)))
-    return np.repeat(counts, counts)
+    is_first = np.ones(len(sorted_keys), np.bool_)
+    is_first[1:] = sorted_keys[1:] != sorted_keys[:-1]
+    counts = np.diff(np.append(np.flatnonzero(is_first), len(sorted_keys)))
+    return np.repeat(counts.astype(np.int32), counts)
 
 
 def shared_by_songs(songs: IntArray, keys: IntArray) -> SongKeys:
     """Return the distinct pairs of a song and a key that several songs have, sorted by the key."""
     songs, keys = _distinct(songs, keys)
-    several = _counts(keys) > 1
-    return songs[several], keys[several]
+    return _only(_counts(keys) > 1, songs, keys)
 
 
 def _join(roots: IntArray, songs: IntArray, sorted_keys: IntArray) -> None:

@@ -22,12 +22,14 @@ from midiprism.results.leakage_groups import (
     NoteHashes,
     SimilarSongs,
     TitleHashes,
-    digest_prefixes,
     group_songs,
     hash_titles,
+    joined_prefixes,
+    prefix_numbers,
+    shared_by_songs,
 )
 
-_DIGEST_PREFIX_BYTES = 8  # bytes of a digest that identify a group
+_HASH_PARTS = 8
 
 
 class SongGroups(NamedTuple):
@@ -56,22 +58,20 @@ class _TrackHashes(NamedTuple):
 
 def read_song_groups(connection: Any) -> SongGroups:
     """Return the groups of all songs of a catalog."""
-    song_ids, link_counts = array("q"), array("q")
-    digests: list[bytes] = []
+    song_ids, link_counts, prefixes = array("q"), array("q"), bytearray()
     for part in song_digests(connection):
-        ids, whole_digests, counts = zip(*part, strict=True)
+        ids, digests, counts = zip(*part, strict=True)
         song_ids.extend(ids)
         link_counts.extend(counts)
-        digests += [digest[:_DIGEST_PREFIX_BYTES] for digest in whole_digests]
+        prefixes += joined_prefixes(digests)
     sorted_ids = np.array(song_ids, np.int64)
-    hashes = _hashes_of_tracks(long_track_hashes(connection, MIN_NOTES))
-    notes = _notes_by_position(song_track_ids(connection), hashes, sorted_ids)
+    notes = _shared_notes(connection, sorted_ids)
     titles = hash_titles(chain.from_iterable(song_names(connection)))
     has_tracks = np.array(link_counts, np.int64) > 0
     return SongGroups(
         sorted_ids,
         group_songs(
-            digest_prefixes(digests),
+            prefix_numbers(prefixes),
             has_tracks,
             _titles_by_position(titles, sorted_ids),
             notes,
@@ -101,15 +101,35 @@ def _notes_by_position(
         track_lists: song ids, each with the ids of its tracks as text, separated by commas.
         tracks: those with a hash that counts.
     """
-    songs, track_ids = [sorted_ids[:0]], [sorted_ids[:0]]
+    songs, hashes = [sorted_ids[:0]], [sorted_ids[:0]]
     for part in track_lists:
         song_ids, texts = zip(*part, strict=True)
-        songs.append(np.repeat(np.array(song_ids, np.int64), [text.count(",") + 1 for text in texts]))
-        track_ids.append(np.fromstring(",".join(texts), np.int64, sep=","))
-    positions, present = _find_positions(np.concatenate(songs), sorted_ids)
-    rows, counted = _find_positions(np.concatenate(track_ids), tracks.ids)
-    present &= counted
-    return NoteHashes(positions[present], tracks.hashes[rows[present]])
+        songs_of_links = np.repeat(np.array(song_ids, np.int64), [text.count(",") + 1 for text in texts])
+        positions, present = _find_positions(songs_of_links, sorted_ids)
+        rows, counted = _find_positions(np.fromstring(",".join(texts), np.int64, sep=","), tracks.ids)
+        present &= counted
+        songs.append(positions[present])
+        hashes.append(tracks.hashes[rows[present]])
+    all_songs = np.concatenate(songs)
+    del songs  # so that not all of both is there twice
+    return NoteHashes(all_songs, np.concatenate(hashes))
+
+
+def _shared_notes(connection: Any, sorted_ids: IntArray) -> NoteHashes:
+    """Return the hashes of tracks that several songs have, with the positions of these songs.
+
+    A part of the hashes at a time takes less memory than to sort all.
+    """
+    hashes_of_tracks = _hashes_of_tracks(long_track_hashes(connection, MIN_NOTES))
+    notes = _notes_by_position(song_track_ids(connection), hashes_of_tracks, sorted_ids)
+    del hashes_of_tracks
+    songs, hashes = [notes.songs[:0]], [notes.hashes[:0]]
+    for part in range(_HASH_PARTS):
+        is_in_part = notes.hashes % _HASH_PARTS == part
+        shared_songs, shared_hashes = shared_by_songs(notes.songs[is_in_part], notes.hashes[is_in_part])
+        songs.append(shared_songs)
+        hashes.append(shared_hashes)
+    return NoteHashes(np.concatenate(songs), np.concatenate(hashes))
 
 
 def _similar_by_position(rows: Iterable[Sequence[tuple[int, int]]], sorted_ids: IntArray) -> SimilarSongs:

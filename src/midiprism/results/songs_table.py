@@ -8,6 +8,7 @@ from midiprism.catalog.queries.song_rows import SongColumns, commit_state, other
 from midiprism.catalog.queries.song_rows import (
     song_columns as read_song_columns,
 )
+from midiprism.memory import release_freed_memory
 from midiprism.results.leakage_groups import leakage_group
 from midiprism.results.song_groups import SongGroups, read_song_groups
 from midiprism.sources.file_types import source_of_song
@@ -38,6 +39,7 @@ def write_songs_table(catalog: Catalog, shards: ShardedTracks) -> int:
         state = commit_state(connection)
         groups = read_song_groups(connection)
         others = other_source_metadata(connection)
+        release_freed_memory()  # to find groups takes far more than they do
         return shards.write_songs_table(song_columns(read_song_columns(connection), groups, others), state)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from midiprism.catalog import Address
 from midiprism.catalog.reader import open_reader
 from midiprism.errors import MidiprismError
+from midiprism.memory import return_large_arrays
 from midiprism.results.background import Background, run_inline
 from midiprism.similarity.folder import similarity_folder
 
@@ -33,11 +34,17 @@ def start_update_after_run(
     make_index: Callable[[], None] = partial(update_search_index, out, address)
     make_fingerprints: Callable[[], None] = partial(update_fingerprints_after_run, out, address)
     if is_busy:
-        wait_for_index = in_background(update_search_index, out, address, run_inline)
+        wait_for_index = in_background(_update_in_process, out, address)
         return partial(_do_both, make_fingerprints, wait_for_index) if has_fingerprints else wait_for_index
     if has_fingerprints:
         return partial(_do_both, make_index, in_background(update_fingerprints_after_run, out, address))
     return partial(update_search_index, out, address, in_background)
+
+
+def _update_in_process(out: str, address: Address) -> None:
+    """Make the index in a process of its own."""
+    return_large_arrays()
+    update_search_index(out, address, run_inline)
 
 
 def _do_both(own_work: Callable[[], None], wait_for_other: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """``midiprism split``: split songs into tracks."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,10 +41,11 @@ from midiprism.errors import UsageError
 from midiprism.stores import STORE_KINDS
 
 if TYPE_CHECKING:
-    from midiprism.catalog import PostgresAddress
+    from midiprism.catalog import Address, PostgresAddress
     from midiprism.cli.render.progress import ProgressDisplay
     from midiprism.pipeline import CatalogSettings, Scope, Settings, Summary
     from midiprism.pipeline.progress import RunListener, RunProgress
+    from midiprism.results.background import Background
 
 
 def split(
@@ -84,7 +85,7 @@ def split(
     from midiprism.advise.tune.controller import Controller
     from midiprism.pipeline import RunCallbacks, RunParts, Scope, run_pipeline
     from midiprism.pipeline.missing_songs import require_believed
-    from midiprism.search.upkeep import load_update, start_update_after_run
+    from midiprism.search.upkeep import load_update
     from midiprism.similarity.run_listener import listener_of_run
 
     source_arguments = source_options.arguments()
@@ -125,7 +126,7 @@ def split(
             print_message,
             listener,
             listener_of_run,
-            start_update_after_run,
+            _start_update,
             load_update,
         )
         tuner = Controller.from_settings(settings, print_message if verbose and not output.quiet else None)
@@ -137,6 +138,17 @@ def split(
     are_songs_ok = extent.allow_failed_songs or not summary.has_failures
     ok = are_songs_ok and summary.error is None and summary.lost_track is None
     return exit_code(stop, stopped=summary.state == "interrupted", ok=ok)
+
+
+def _start_update(
+    out: str, address: "Address", in_background: "Background", is_busy: bool
+) -> Callable[[], None]:
+    """Begin what follows a run: from here on, this process has large arrays, and few of them at a time."""
+    from midiprism.memory import return_large_arrays
+    from midiprism.search.upkeep import start_update_after_run
+
+    return_large_arrays()
+    return start_update_after_run(out, address, in_background, is_busy)
 
 
 def _print_result(

@@ -126,6 +126,7 @@ def summary_lines(summary: "GenerationSummary | None", prices: "Prices") -> Iter
     url = escape_unprintable(summary.url)
     if not summary.generation:
         yield f"There are no songs to split, and {url} holds none."
+        yield from _skipped_lines(summary)
         return
     if summary.songs_planned:
         songs = pluralize(summary.songs_planned, "song")
@@ -137,11 +138,15 @@ def summary_lines(summary: "GenerationSummary | None", prices: "Prices") -> Iter
     if summary.songs_gone:
         paths = pluralize(summary.songs_gone, "path")
         yield f"{paths} of the result are gone from the source: --prune removes their songs."
-    for folder in summary.skipped:
-        name = escape_unprintable(folder)
-        yield f"{name}: It is skipped: midiprism made it, as a result or an exported tree."
+    yield from _skipped_lines(summary)
     yield ""
     yield from usage_lines(summary.usage, prices)
+
+
+def _skipped_lines(summary: "GenerationSummary") -> Iterator[str]:
+    for folder in summary.results_skipped:
+        name = escape_unprintable(folder)
+        yield f"{name}: It is skipped: midiprism made it, as a result or an exported tree."
 
 
 def _count_lines(outcomes: Mapping[str, int], tracks: int, links: int) -> Iterator[str]:

@@ -160,10 +160,10 @@ class NodeAgent:
         if self._generation is None or self._generation.plan.number != number:
             settings = self._settings
             result = open_result(open_storage(settings.result_url))
-            source = open_storage(settings.source_url) if settings.source_url else None
             plan = result.read_plan(number)
-            if source is not None and plan.source != source.url:
-                raise UsageError(f"The songs of generation {number} are below {plan.source}: name that URL.")
+            # Songs are read from the source that the command names, and from no other.
+            is_known = plan.source == settings.source_url
+            source = open_storage(settings.source_url) if is_known else None
             if self._generation is not None:
                 self._generation.release_machine()
             self._generation = OpenGeneration(result, plan, source, self._machine())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from midiprism.catalog import Address
 from midiprism.catalog.queries.index_rows import CatalogState, IdRange, catalog_state
 from midiprism.catalog.reader import open_reader
+from midiprism.memory import return_large_arrays
 from midiprism.search.index.generation import segment_file, write_segment
 from midiprism.search.index.segment_builder import build_segment
 
@@ -25,6 +26,7 @@ def make_segment_files(
         if catalog_state(reader) != state:
             return None
         names = []
+        return_large_arrays()
         for songs in parts:
             name = secrets.token_hex(8)
             write_segment(folder, name, build_segment(reader, songs))
