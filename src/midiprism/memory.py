@@ -15,21 +15,20 @@ _MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20  # another one
 
 
 class MemoryTrimmer:
-    """Gives memory back now and then. Any thread may use it; on other systems it does nothing."""
+    """Gives memory back now and then. Any thread may use it; elsewhere only pyarrow gives some back."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._next_time = 0.0
-        self._trim = getattr(_library(), "malloc_trim", None)
 
     def trim(self) -> None:
         """Give freed memory back, unless that was done a moment ago."""
         now = time.monotonic()
         with self._lock:
-            if self._trim is None or now < self._next_time:
+            if now < self._next_time:
                 return
             self._next_time = now + _PAUSE_SECONDS
-        self._trim(0)
+        release_freed_memory()
 
 
 def release_freed_memory() -> None:

@@ -1,6 +1,5 @@
 """Generations follow their sources: new, changed, unreadable and gone songs."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,15 @@ from midiprism.generations.errors import (
 from midiprism.generations.listing import SortedListing
 from midiprism.generations.result import open_result
 from midiprism.generations.run import split_to_storage
-from midiprism.generations.run_parts import RunParts
 from midiprism.generations.work import work_on
-from midiprism.objects import ObjectAccessError, ObjectStorage, open_storage
+from midiprism.objects import ObjectAccessError, open_storage
 from midiprism.results.identity import RequestedIdentity
 from support.generation_results import (
     local_rows,
     memory_url,
     options,
     parts,
+    parts_with_hooked_source,
     put_songs,
     some_songs,
     song_bytes,
@@ -31,7 +30,7 @@ from support.generation_results import (
     stored_rows,
     table_rows,
 )
-from support.object_stores import HookedStorage, When
+from support.object_stores import When
 
 
 def _paths(url: str) -> dict[str, str | None]:
@@ -124,16 +123,6 @@ def test_a_source_that_lost_most_songs_is_pruned_only_if_that_is_said() -> None:
     assert len(stored_rows(url)["songs"]) == 3
 
 
-def _spoiling(source_url: str, spoil: Callable[[When, str, str], None]) -> RunParts:
-    """Return parts whose source calls a function."""
-
-    def open_spoiled(url: str, *, make_folder: bool = False) -> ObjectStorage:
-        storage = open_storage(url, make_folder=make_folder)
-        return HookedStorage(storage, spoil) if url == source_url else storage
-
-    return parts(open_storage=open_spoiled)
-
-
 def test_songs_that_change_or_vanish_after_the_plan_are_left_to_the_next_generation(tmp_path: Path) -> None:
     songs = {f"{number:02}.mid": data for number, data in enumerate(song_bytes(0, 10))}
     source, url = source_with(songs), memory_url()
@@ -145,7 +134,7 @@ def test_songs_that_change_or_vanish_after_the_plan_are_left_to_the_next_generat
         elif (when, name, key) == ("before", "read", "05.mid"):
             open_storage(source).delete([key])
 
-    summary = split_to_storage(source, url, options(), _spoiling(source, spoil))
+    summary = split_to_storage(source, url, options(), parts_with_hooked_source(source, spoil))
     assert summary.outcomes == {"split": 8, "unreadable": 2}
     problems = [row for row in stored_rows(url)["songs"] if "unreadable" in row]
     assert len(problems) == 2
@@ -176,7 +165,7 @@ def test_a_song_that_may_not_be_read_costs_itself_and_is_retried_on_request() ->
         if (when, name, key) == ("before", "read", "01.mid"):
             raise ObjectAccessError("access is refused")
 
-    summary = split_to_storage(source, url, options(), _spoiling(source, refuse))
+    summary = split_to_storage(source, url, options(), parts_with_hooked_source(source, refuse))
     assert summary.outcomes == {"split": 2, "unreadable": 1}
     assert summary.songs_failed == 1
     assert _split(source, url) == (1, 0)
@@ -192,7 +181,7 @@ def test_a_source_that_refuses_every_song_ends_the_run() -> None:
             raise ObjectAccessError("access is refused")
 
     with pytest.raises(ObjectAccessError):
-        split_to_storage(source, url, options(), _spoiling(source, refuse))
+        split_to_storage(source, url, options(), parts_with_hooked_source(source, refuse))
     assert open_result(open_storage(url)).newest_manifest().number == 0
 
 

@@ -23,7 +23,6 @@ from midiprism.generations.work import work_on
 from midiprism.objects import (
     ObjectAccessError,
     ObjectMissingError,
-    ObjectStorage,
     ObjectStorageError,
     ReadRequest,
     open_storage,
@@ -32,29 +31,21 @@ from support.generation_results import (
     memory_url,
     options,
     parts,
+    parts_with_hooked_source,
     put_songs,
     some_songs,
     song_bytes,
     source_with,
+    stop_at,
     table_rows,
 )
-from support.object_stores import Hook, HookedStorage, When
+from support.object_stores import Hook, When
 
 ONE = "05.mid"
 
 
 def _songs(count: int = 10) -> dict[str, bytes]:
     return {f"{number:02}.mid": data for number, data in enumerate(song_bytes(0, count))}
-
-
-def _hooked(source: str, hook: Hook) -> RunParts:
-    """Return parts whose source calls a hook."""
-
-    def open_hooked(url: str, *, make_folder: bool = False) -> ObjectStorage:
-        storage = open_storage(url, make_folder=make_folder)
-        return HookedStorage(storage, hook) if url == source else storage
-
-    return parts(open_storage=open_hooked)
 
 
 def _failing(key: str, error: Exception) -> Hook:
@@ -67,16 +58,6 @@ def _failing(key: str, error: Exception) -> Hook:
     return hook
 
 
-def _stop_at(pass_name: str) -> Callable[[object], None]:
-    """Return a listener of progress that ends a run at a pass."""
-
-    def stop(progress: object) -> None:
-        if getattr(progress, "pass_name", "") == pass_name:
-            raise GenerationError("stopped")
-
-    return stop
-
-
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -87,7 +68,7 @@ def _stop_at(pass_name: str) -> Callable[[object], None]:
 )
 def test_a_song_that_can_never_be_read_costs_itself(error: Exception, code: str) -> None:
     source, url = source_with(_songs()), memory_url()
-    summary = split_to_storage(source, url, options(), _hooked(source, _failing(ONE, error)))
+    summary = split_to_storage(source, url, options(), parts_with_hooked_source(source, _failing(ONE, error)))
     assert summary.outcomes == {"split": 9, "unreadable": 1}
     storage = open_storage(url)
     rows = table_rows(storage, open_result(storage).newest_manifest(), "songs")
@@ -105,13 +86,13 @@ def test_a_store_that_does_not_answer_ends_the_run_and_the_next_one_continues() 
             raise ObjectStorageError("no answer", is_transient=True)
 
     with pytest.raises(ObjectStorageError, match="no answer"):
-        split_to_storage(source, url, options(), _hooked(source, hook))
+        split_to_storage(source, url, options(), parts_with_hooked_source(source, hook))
     assert split_to_storage(source, url, options(), parts()).outcomes == {"split": 10}
 
 
 def test_a_refused_song_alone_keeps_no_other_song_waiting() -> None:
     source, url = source_with({**_songs(), "x.mid": song_bytes(20, 21)[0]}), memory_url()
-    refusing = _hooked(source, _failing("x.mid", ObjectAccessError("x.mid is refused")))
+    refusing = parts_with_hooked_source(source, _failing("x.mid", ObjectAccessError("x.mid is refused")))
     assert split_to_storage(source, url, options(), refusing).outcomes == {"split": 10, "unreadable": 1}
     again = split_to_storage(source, url, options(retry_failed=True), refusing)
     assert (again.generation, again.outcomes) == (2, {"split": 10, "unreadable": 1})
@@ -123,8 +104,8 @@ def test_a_refused_song_alone_keeps_no_other_song_waiting() -> None:
 def test_a_song_that_is_refused_once_its_generation_is_planned_does_not_keep_it_open() -> None:
     source, url = source_with({"x.mid": song_bytes(0, 1)[0]}), memory_url()
     with pytest.raises(GenerationError, match="stopped"):
-        split_to_storage(source, url, options(), parts(on_progress=_stop_at("a")))
-    refusing = _hooked(source, _failing("x.mid", ObjectAccessError("refused")))
+        split_to_storage(source, url, options(), parts(on_progress=stop_at("a")))
+    refusing = parts_with_hooked_source(source, _failing("x.mid", ObjectAccessError("refused")))
     assert split_to_storage(source, url, options(), refusing).outcomes == {"unreadable": 1}
 
 
@@ -142,7 +123,7 @@ def test_credentials_that_expire_during_a_run_blame_no_song(error: ObjectStorage
             source,
             url,
             options(),
-            _replaced(_hooked(source, hook), lambda _progress: is_expired.append(True)),
+            _replaced(parts_with_hooked_source(source, hook), lambda _progress: is_expired.append(True)),
         )
     assert split_to_storage(source, url, options(), parts()).outcomes == {"split": 10}
 
@@ -160,7 +141,7 @@ def test_a_generation_whose_songs_are_read_needs_its_source_no_more(
     source, other = gone.as_uri(), source_with(some_songs(2, 0))
     put_songs(open_storage(source), songs)
     with pytest.raises(GenerationError, match="stopped"):
-        split_to_storage(source, url, options(), parts(on_progress=_stop_at("b")))
+        split_to_storage(source, url, options(), parts(on_progress=stop_at("b")))
     gone.rename(tmp_path / "moved")
     if names_other:
         assert split_to_storage(other, url, options(), parts()).generation == 2
@@ -177,7 +158,7 @@ def test_a_generation_whose_songs_are_gone_before_they_are_read_says_what_to_do(
     gone.mkdir()
     put_songs(open_storage(gone.as_uri()), _songs())
     with pytest.raises(GenerationError, match="stopped"):
-        split_to_storage(gone.as_uri(), url, options(), parts(on_progress=_stop_at("a")))
+        split_to_storage(gone.as_uri(), url, options(), parts(on_progress=stop_at("a")))
     gone.rename(tmp_path / "moved")
     for run in (split_to_storage, lambda source, url, _options, parts: work_on(url, source, parts)):
         with pytest.raises(UnfinishedError, match="make an empty folder or bucket of that name"):
@@ -203,7 +184,7 @@ def test_what_midiprism_made_below_a_source_is_skipped(tmp_path: Path) -> None:
 
 def test_a_marker_that_cannot_be_read_is_none() -> None:
     source, url = source_with({**_songs(4), "x/midiprism.json": b"{}"}), memory_url()
-    refusing = _hooked(source, _failing("x/midiprism.json", ObjectAccessError("refused")))
+    refusing = parts_with_hooked_source(source, _failing("x/midiprism.json", ObjectAccessError("refused")))
     assert split_to_storage(source, url, options(), refusing).outcomes == {"split": 4}
 
 
@@ -215,7 +196,10 @@ def test_refused_songs_that_come_first_do_not_hide_others() -> None:
         if (when, name) == ("before", "read") and key.startswith("a/"):
             raise ObjectAccessError("refused")
 
-    assert split_to_storage(source, url, options(), _hooked(source, hook)).outcomes["split"] == 10
+    assert (
+        split_to_storage(source, url, options(), parts_with_hooked_source(source, hook)).outcomes["split"]
+        == 10
+    )
 
 
 def test_the_sample_of_a_listing_is_from_all_of_its_parts(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from support.generation_results import (
     parts,
     some_songs,
     source_with,
+    stop_at,
     stored_rows,
 )
 from support.object_stores import KilledError
@@ -223,13 +224,8 @@ def test_a_node_with_another_version_runs_no_task() -> None:
 def _split_until(pass_name: str, songs: dict[str, bytes]) -> str:
     """Begin to split, end the run before a pass, and return the URL of the result."""
     url = memory_url()
-
-    def stop(progress: object) -> None:
-        if getattr(progress, "pass_name", "") == pass_name:
-            raise GenerationError("stopped")
-
     with pytest.raises(GenerationError, match="stopped"):
-        split_to_storage(source_with(songs), url, options(), parts(on_progress=stop))
+        split_to_storage(source_with(songs), url, options(), parts(on_progress=stop_at(pass_name)))
     return url
 
 

@@ -1,6 +1,6 @@
 """Songs for results in object storage, and the rows of such results beside those of local ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow
 import pyarrow.parquet
 
 from midiprism import split_library
+from midiprism.generations.errors import GenerationError
 from midiprism.generations.planning import ChunkLimits
 from midiprism.generations.result import Manifest, open_or_create_result, open_result
 from midiprism.generations.run import RunOptions
@@ -22,6 +23,7 @@ from midiprism.results.identity import Identity, RequestedIdentity
 from midiprism.smf.types import CONTRACT_VERSION, By, Limits
 from midiprism.sources import open_source
 from support.broken_files import BROKEN_FILES
+from support.object_stores import Hook, HookedStorage
 from support.sample_songs import FEW, sample_songs
 
 Rows = dict[str, list[str]]
@@ -55,6 +57,26 @@ def older_parts(**values: Any) -> RunParts:
     """Return the parts of an earlier version, which splits otherwise."""
     machine = Machine(make_splitter=_older_splitter)
     return parts(**{"machine": machine, "contract": OLDER_CONTRACT, **values})
+
+
+def parts_with_hooked_source(source: str, hook: Hook) -> RunParts:
+    """Return parts whose source calls a hook before and after each request."""
+
+    def open_hooked(url: str, *, make_folder: bool = False) -> ObjectStorage:
+        storage = open_storage(url, make_folder=make_folder)
+        return HookedStorage(storage, hook) if url == source else storage
+
+    return parts(open_storage=open_hooked)
+
+
+def stop_at(pass_name: str) -> Callable[[object], None]:
+    """Return a listener of progress that ends a run at a pass."""
+
+    def stop(progress: object) -> None:
+        if getattr(progress, "pass_name", "") == pass_name:
+            raise GenerationError("stopped")
+
+    return stop
 
 
 def song_bytes(first: int, last: int) -> list[bytes]:

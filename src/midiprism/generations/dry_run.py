@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from midiprism.generations.digests import prefixes_for
-from midiprism.generations.errors import NoGenerationsError
 from midiprism.generations.estimate import CostEstimate, estimate_cost, measure_chunks
+from midiprism.generations.finish import open_plan
 from midiprism.generations.listing import ListedSong, SortedListing
 from midiprism.generations.local_folder import temporary_folder
 from midiprism.generations.plan import require_settings
 from midiprism.generations.planning import new_songs, source_changes
-from midiprism.generations.result import GenerationResult, Manifest, open_result
+from midiprism.generations.result import GenerationResult, Manifest, find_result
 from midiprism.generations.run import RunOptions, require_contract
 from midiprism.generations.run_parts import RunParts, parse_places
 from midiprism.objects import ObjectMissingError
@@ -64,11 +64,11 @@ def estimate_split(
 def _existing(url: str, parts: RunParts) -> GenerationResult | None:
     """Return the result at a URL; None if there is none yet."""
     try:
-        return open_result(parts.open_storage(url))
-    except (NoGenerationsError, ObjectMissingError):
+        return find_result(parts.open_storage(url))
+    except ObjectMissingError:
         return None
 
 
 def _unfinished(result: GenerationResult) -> int | None:
-    plan = result.newest_plan()
-    return None if plan is None or result.is_committed(plan.number) else plan.number
+    plan = open_plan(result)
+    return None if plan is None else plan.number

@@ -1,41 +1,33 @@
 """Finishes a generation that is planned: its passes, one after the other, and its commit."""
 
-from typing import NamedTuple
-
 from midiprism.generations.commit import commit_generation
-from midiprism.generations.errors import NoGenerationsError, OlderPlanError, UnfinishedError
+from midiprism.generations.errors import OlderPlanError, UnfinishedError
 from midiprism.generations.open_generation import OpenGeneration
 from midiprism.generations.pass_task import PassTask
 from midiprism.generations.plan import Plan
-from midiprism.generations.result import GenerationResult, open_result
+from midiprism.generations.result import GenerationResult, find_result
 from midiprism.generations.run_parts import GenerationProgress, RunParts
+from midiprism.generations.summary import GenerationSummary, summarize
 from midiprism.generations.sweep import remove_work
 from midiprism.objects import ObjectMissingError, ObjectStorage, StorageUrl, require_conditions
 
 
-class Finished(NamedTuple):
-    """A generation that was finished, with its result."""
-
-    result: GenerationResult
-    plan: Plan
-
-
-def finish_without_source(songs: StorageUrl, place: StorageUrl, parts: RunParts) -> Finished | None:
-    """Finish the open generation of a result, if there is one whose songs are all read.
+def finish_without_source(songs: StorageUrl, place: StorageUrl, parts: RunParts) -> GenerationSummary | None:
+    """Finish the open generation of a result, if there is one whose songs are all read, and return its state.
 
     Raises:
         UnfinishedError: songs are still to be read, from the source that is missing.
     """
     try:
         storage = parts.open_storage(str(place))
-        result = open_result(storage, parts.contract)
-    except (NoGenerationsError, ObjectMissingError):
+    except ObjectMissingError:
         return None
-    if (plan := open_plan(result)) is None:
+    result = find_result(storage, parts.contract)
+    if result is None or (plan := open_plan(result)) is None:
         return None
     require_conditions(storage)
     try:
-        return Finished(result, finish(result, plan, None, parts))
+        return summarize(result, [finish(result, plan, None, parts)])
     except UnfinishedError:
         if plan.source == str(songs):
             raise

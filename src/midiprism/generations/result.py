@@ -281,13 +281,12 @@ def open_result(storage: ObjectStorage, contract: int = CONTRACT_VERSION) -> Gen
     return GenerationResult(storage, _parse_identity(storage, content, contract), contract)
 
 
-def has_result(storage: ObjectStorage) -> bool:
-    """Return whether there is a result, of whatever version."""
+def find_result(storage: ObjectStorage, contract: int = CONTRACT_VERSION) -> GenerationResult | None:
+    """Return the result at a URL as ``open_result`` does; None if there is none."""
     try:
-        storage.info(MARKER)
-    except ObjectMissingError:
-        return False
-    return True
+        return open_result(storage, contract)
+    except NoGenerationsError:
+        return None
 
 
 def open_or_create_result(

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from midiprism.errors import DoubtedScanError, OlderContractError, UsageError
 from midiprism.generations.digests import prefixes_for
-from midiprism.generations.errors import NoGenerationsError
 from midiprism.generations.finish import finish, finish_without_source, open_plan
 from midiprism.generations.layout import PATHS
 from midiprism.generations.listing import SortedListing
@@ -16,9 +15,8 @@ from midiprism.generations.planning import ChunkLimits, SourceChanges, make_plan
 from midiprism.generations.result import (
     GenerationResult,
     Manifest,
-    has_result,
+    find_result,
     open_or_create_result,
-    open_result,
 )
 from midiprism.generations.run_parts import RunParts, parse_places
 from midiprism.generations.summary import GenerationSummary, summarize, summarize_nothing
@@ -102,11 +100,12 @@ def split_to_storage(
     storage = parts.open_storage(str(place), make_folder=True)
     now = require_conditions(storage)
     finished: list[Plan] = []
-    if _has_tasks(storage, parts):
+    existing = find_result(storage, parts.contract)
+    if existing is None or open_plan(existing) is not None:  # there will be tasks whatever the source has
         parts.engine.prepare(storage.url, source.url)
     with temporary_folder(parts.machine.folder) as folder:
         listing = SortedListing(source, folder, containers=options.archives)
-        if not listing.count and not has_result(storage):
+        if not listing.count and existing is None:
             # The first songs determine for good how many prefixes a result has.
             return summarize_nothing(storage.url, listing.skipped)
         prefixes = options.prefixes or prefixes_for(listing.estimated_songs)
@@ -139,14 +138,6 @@ def split_to_storage(
                 others.append(plan)  # which is finished first, and may leave less to do
     sweep(result, now)
     return summarize(result, finished, work.gone, listing.skipped)
-
-
-def _has_tasks(storage: ObjectStorage, parts: RunParts) -> bool:
-    """Return whether a run will have tasks whatever its source has: it begins or finishes a result."""
-    try:
-        return open_plan(open_result(storage, parts.contract)) is not None
-    except NoGenerationsError:
-        return True
 
 
 def _find_work(

@@ -41,10 +41,10 @@ def work_on(
     try:
         source = parts.open_storage(str(songs))
     except ObjectMissingError:
-        finished = finish_without_source(songs, place, parts)
-        if finished is None:
+        summary = finish_without_source(songs, place, parts)
+        if summary is None:
             raise
-        return summarize(finished.result, [finished.plan])
+        return summary
     storage = parts.open_storage(str(place), make_folder=wait_seconds > 0)
     result, plan = _wait_for_plan(storage, parts, wait_seconds)
     if plan is None:

@@ -27,7 +27,6 @@ from midiprism.catalog.queries.index_rows import (
 from midiprism.catalog.reader import CatalogReader, open_reader
 from midiprism.errors import InUseError, StoreError
 from midiprism.fs.column_file import Array, ColumnFile, Columns
-from midiprism.memory import release_freed_memory
 from midiprism.results.background import Background
 from midiprism.results.lock import lock_exclusive
 from midiprism.search.index.generation import (
@@ -140,7 +139,6 @@ def update_index(
                 change = _Update(snapshot, current, folder)
                 if not change.is_incremental and highest_song_id(reader) > MANY_SONGS:
                     on_build()
-                    release_freed_memory()
                     in_background = in_background or _start_process()
                 current = change.run(Helper(address, in_background) if in_background else None)
                 write_generation(folder, current)
