@@ -178,6 +178,8 @@ def test_what_midiprism_made_below_a_source_is_skipped(tmp_path: Path) -> None:
     url = memory_url()
     summary = split_to_storage(songs.as_uri(), url, options(), parts())
     assert (summary.outcomes, summary.results_skipped) == ({"split": 7}, ("inner/result/",))
+    listing = SortedListing(open_storage(songs.as_uri()), str(tmp_path / "runs"))
+    assert sorted(listing.sample) == [*listing]
     with pytest.raises(UsageError, match="never read as a source"):
         split_to_storage(url, memory_url(), options(), parts())
 

@@ -15,6 +15,7 @@ RUN_SONGS = 100_000
 """Songs that are sorted in memory; if there are more, sorted runs go to the local disk."""
 
 SAMPLED_SONGS = 16
+"""Songs by which a run finds out whether it may read a source."""
 
 RUNS_PER_LEVEL = 64
 """Runs that become one of the next level: systems let a process open some hundreds of files."""
@@ -103,8 +104,9 @@ class SortedListing:
                 self._write_run(sorted(self._last_run), 0)
                 self._last_run = []
         self._last_run.sort()
-        self.sample = sample[:: max(1, -(-len(sample) // SAMPLED_SONGS))]
         self.skipped = _folders_of_results(storage, markers)
+        counted = [song for song in sample if not song.path.startswith(self.skipped)]
+        self.sample = counted[:: max(1, -(-len(counted) // SAMPLED_SONGS))]
         if self.skipped:
             estimates = [*map(estimated_songs, self)]
             self.count, self.estimated_songs = len(estimates), sum(estimates)
